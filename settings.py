@@ -1,0 +1,134 @@
+"""The only reader of the environment: every KEYDESK_* and TEMPORAL_* setting, with secrets from files."""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = ("token_secret", "key_ring", "event_secrets", "smtp_password", "database_url")
+
+
+class Mode(StrEnum):
+    """Production refuses every convenience of development: dev sign-in, generated secrets, embedded servers."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class AuthKind(StrEnum):
+    """How a bearer token is checked."""
+
+    DEV = "dev"
+    OIDC = "oidc"
+
+
+class RunningStack(BaseModel):
+    """What `keydesk up` writes to `<data dir>/run.json` so that other commands find the embedded servers."""
+
+    database_url: str
+    temporal_address: str
+    temporal_ui_url: str
+    portal_url: str
+    supervisor_pid: int
+
+
+class Settings(BaseSettings):
+    """Settings of one process; `load()` is how every entry point gets them.
+
+    A secret NAME may be given as KEYDESK_NAME or as KEYDESK_NAME_FILE, a path whose content is used.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KEYDESK_", extra="ignore", frozen=True)
+
+    mode: Mode = Mode.DEVELOPMENT
+    data_dir: Path = Path(".keydesk")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    auth: AuthKind = AuthKind.DEV
+    oidc_issuer: str | None = None
+    oidc_audience: str = "keydesk"
+    oidc_jwks_file: Path | None = None
+    token_secret: SecretStr | None = None
+    key_ring: SecretStr | None = None
+    event_secrets: SecretStr | None = None
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = True
+    mail_from: str = "Keydesk <keydesk@localhost>"
+    public_url: str | None = None
+    temporal_port: int = 7233
+    temporal_ui_port: int = 8233
+    temporal_ui_url: str | None = None
+    task_queue: str = "keydesk"
+    log_level: str = "INFO"
+    crash_at: str | None = Field(
+        default=None, description="Kills this process at a step, `<step>:before` or `<step>:after`; tests only."
+    )
+    temporal_address: str | None = Field(default=None, validation_alias="TEMPORAL_ADDRESS")
+    temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in _SECRETS:
+            path = os.environ.get(f"KEYDESK_{name.upper()}_FILE")
+            if path and not values.get(name):
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+        return values
+
+    @model_validator(mode="after")
+    def _production_refuses_conveniences(self) -> Self:
+        if self.mode is Mode.DEVELOPMENT:
+            return self
+        missing = [
+            name for name in ("database_url", "temporal_address", "key_ring", "event_secrets")
+            if getattr(self, name) is None
+        ]
+        if missing:
+            names = ", ".join(f"KEYDESK_{n.upper()}" if n != "temporal_address" else "TEMPORAL_ADDRESS" for n in missing)
+            raise ValueError(f"production needs {names}")
+        if self.auth is AuthKind.DEV:
+            raise ValueError("production refuses KEYDESK_AUTH=dev; set KEYDESK_AUTH=oidc")
+        if self.crash_at is not None:
+            raise ValueError("production refuses KEYDESK_CRASH_AT")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """True when `keydesk up` has to start PostgreSQL itself."""
+        return self.database_url is None
+
+    @property
+    def run_file(self) -> Path:
+        """Where the addresses of the running embedded stack stand."""
+        return self.data_dir / "run.json"
+
+    def running_stack(self) -> RunningStack | None:
+        """The embedded stack started by `keydesk up` on this data directory, if one runs."""
+        if not self.run_file.exists():
+            return None
+        return RunningStack.model_validate(json.loads(self.run_file.read_text(encoding="utf-8")))
+
+
+def load() -> Settings:
+    """Read the environment, and fill addresses from the running embedded stack where none is set."""
+    settings = Settings()
+    if settings.database_url and settings.temporal_address:
+        return settings
+    stack = settings.running_stack()
+    if stack is None:
+        return settings
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or stack.database_url,
+            "temporal_address": settings.temporal_address or stack.temporal_address,
+            "temporal_ui_url": settings.temporal_ui_url or stack.temporal_ui_url,
+        }
+    )
