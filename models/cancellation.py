@@ -1,0 +1,169 @@
+"""Cancellations: the request, its assessment against the frozen policy, and what CancellationWorkflow carries."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from models.base import Message, Value
+from models.decision import Verdict
+from models.money import Money
+from models.policy import ApprovalMode, RefundType
+from models.text import Identifier, Line, Paragraph
+from models.ticket import Contact, Impact
+
+
+class CancellationStatus(StrEnum):
+    """received → pending_approval → approved → credited → completed; the rest end it early."""
+
+    RECEIVED = "received"
+    INELIGIBLE = "ineligible"
+    PENDING_APPROVAL = "pending_approval"
+    APPROVED = "approved"
+    CREDITED = "credited"
+    COMPLETED = "completed"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    COMPENSATED = "compensated"
+
+
+class IneligibilityReason(StrEnum):
+    """Why the rule says no; the value is the problem code at the door."""
+
+    WINDOW_CLOSED = "cancellation_window_closed"
+    NOT_FULFILLED = "order_not_fulfilled"
+    ALREADY_CANCELLED = "already_cancelled"
+    CANCELLATION_OPEN = "cancellation_already_open"
+    KEY_REVEALED = "key_revealed"
+    AMOUNT_TOO_HIGH = "amount_exceeds_credit"
+
+
+class CancellationRequest(Value):
+    """The seed's form, as a door hands it to the desk. What the order already says is not asked again."""
+
+    software_id: Identifier
+    reason: Paragraph
+    impact: Impact = Impact.MINIMAL
+    title: Line | None = None
+    requested_amount: Money | None = None
+    contact: Contact
+
+
+class LineFacts(Value):
+    """Everything the rule looks at; stored beside the verdict so that it can be explained later."""
+
+    line_id: str
+    placed_at: AwareDatetime
+    window_closes_at: AwareDatetime
+    quantity: int
+    unit_price: Money
+    total: Money
+    term_days: int | None
+    fulfilled: bool
+    cancelled: bool
+    cancellation_open: bool
+    key_revealed: bool
+
+
+class Quote(Value):
+    """What cancelling would bring: verdict, credit and deadline, with the facts used."""
+
+    eligible: bool
+    reason: IneligibilityReason | None
+    received_at: AwareDatetime
+    deadline: AwareDatetime
+    credit: Money
+    refund_type: RefundType | None
+    policy_id: str
+    policy_version: int
+    facts: LineFacts
+
+
+class Cancellation(Value):
+    """A cancellation as the API shows it; contact data appear on the ticket only."""
+
+    id: str
+    order_id: str
+    order_number: int
+    line_id: str
+    software_id: str
+    partner_id: str
+    customer_id: str
+    requester_id: str
+    received_at: AwareDatetime
+    window_closes_at: AwareDatetime
+    status: CancellationStatus
+    reason: str
+    requested_amount: Money
+    ticket_id: str | None = None
+    ticket_number: int | None = None
+    verdict: Verdict | None = None
+    credit_id: str | None = None
+    workflow_id: str
+
+
+class CancellationInput(Message):
+    """What starts CancellationWorkflow: ids only; the form stays in the database."""
+
+    cancellation_id: str
+    order_id: str
+    order_number: int
+    line_id: str
+    requester_id: str
+    customer_tenant: str
+    customer_name: str
+
+
+class Assessment(Message):
+    """The verdict of `validate_window`, with the approval plan that the frozen policy prescribes."""
+
+    eligible: bool
+    reason: IneligibilityReason | None = None
+    credit_minor: int
+    requested_minor: int
+    currency: str
+    deadline: AwareDatetime
+    mode: ApprovalMode
+    remind_after: tuple[timedelta, ...]
+    escalate_after: timedelta
+    expire_after: timedelta
+
+
+class CancellationStage(StrEnum):
+    """Where CancellationWorkflow is, in words operators read and search for (search attribute KeydeskStage)."""
+
+    VALIDATING = "validating window"
+    OPENING_TICKET = "creating ticket"
+    WAITING_FOR_APPROVAL = "waiting for approval"
+    WAITING_FOR_REQUESTER = "waiting for requester"
+    SUSPENDING_KEY = "suspending key"
+    BOOKING_CREDIT = "booking credit"
+    REVOKING_KEY = "revoking key"
+    CLOSING_TICKET = "closing ticket"
+    COMPENSATING = "compensating"
+    COMPLETED = "completed"
+    INELIGIBLE = "ineligible"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    COMPENSATED = "compensated"
+
+
+class CancellationState(Message):
+    """The answer of the `status` query."""
+
+    cancellation_id: str
+    stage: CancellationStage
+    ticket_number: int | None = None
+    verdict: Verdict | None = None
+    needs_attention: str | None = None
+
+
+class CancellationOutcome(Message):
+    """How a cancellation ended."""
+
+    cancellation_id: str
+    status: CancellationStatus
+    credit_minor: int = 0
+    currency: str = ""

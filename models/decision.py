@@ -1,0 +1,51 @@
+"""Decisions: the one verdict that settles a cancellation, and every attempt at one."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from models.base import Message, Value
+from models.money import Money
+
+
+class Verdict(StrEnum):
+    """How a cancellation is settled; exactly one per case, first wins."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Decision(Value):
+    """The settled verdict as the API shows it."""
+
+    id: str
+    cancellation_id: str
+    verdict: Verdict
+    decided_by: str
+    amount: Money | None
+    note: str | None
+    decided_at: AwareDatetime
+    automatic: bool
+
+
+class DecisionAttempt(Message):
+    """What an `approve`, `decline` or `withdraw` update carries: the note stays in the database under `id`."""
+
+    id: str
+    cancellation_id: str
+    actor_id: str
+    verdict: Verdict
+    amount_minor: int | None = None
+
+
+class DecisionRecord(Message):
+    """What `record_decision` answers: recorded now or before, or refused with the code of the rule."""
+
+    recorded: bool
+    verdict: Verdict | None = None
+    decided_by: str | None = None
+    amount_minor: int | None = None
+    refusal_code: str | None = None
+    refusal: str | None = None

@@ -1,0 +1,41 @@
+"""Notices: messages to people, by kind and recipient; their text lives with the notifier."""
+
+from enum import StrEnum
+
+
+class NoticeKind(StrEnum):
+    """Every message people can get; the value names its template."""
+
+    ORDER_FULFILLED = "order_fulfilled"
+    ORDER_FAILED = "order_failed"
+    WINDOW_CLOSING = "window_closing"
+    ORDER_FINAL = "order_final"
+    STOCK_MISSING = "stock_missing"
+    APPROVAL_NEEDED = "approval_needed"
+    APPROVAL_REMINDER = "approval_reminder"
+    APPROVAL_ESCALATED = "approval_escalated"
+    QUESTION_ASKED = "question_asked"
+    QUESTION_ANSWERED = "question_answered"
+    CANCELLATION_RECEIVED = "cancellation_received"
+    CANCELLATION_INELIGIBLE = "cancellation_ineligible"
+    CANCELLATION_DECLINED = "cancellation_declined"
+    CANCELLATION_WITHDRAWN = "cancellation_withdrawn"
+    CANCELLATION_EXPIRED = "cancellation_expired"
+    CANCELLATION_COMPLETED = "cancellation_completed"
+    CANCELLATION_COMPENSATED = "cancellation_compensated"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+class OutboxStatus(StrEnum):
+    """pending → sent, or failed after the last try (shown, never silent)."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Channel(StrEnum):
+    """How an outbox row leaves: a mail to one person, or an event on the feed."""
+
+    MAIL = "mail"
+    EVENT = "event"

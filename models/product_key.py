@@ -1,0 +1,46 @@
+"""Product keys: their states, and what of them may be shown to whom."""
+
+import re
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from models.base import Value
+
+KEY_PATTERN = re.compile(r"^[A-Z0-9]{5}(-[A-Z0-9]{5}){4}$")
+"""25 characters in five groups of five; the seed's "32-digit" is a known slip (design.md §2)."""
+
+
+class KeyState(StrEnum):
+    """available → allocated ⇄ suspended → revoked; a returned key goes to quarantine, never back to the pool."""
+
+    AVAILABLE = "available"
+    ALLOCATED = "allocated"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    QUARANTINED = "quarantined"
+
+
+class ProductKey(Value):
+    """A key as everybody but the revealer sees it: `masked` keeps the last five characters."""
+
+    id: str
+    line_id: str
+    unit_number: int
+    state: KeyState
+    masked: str
+    revealed_at: AwareDatetime | None = None
+    revealed_by: str | None = None
+
+
+class RevealedKey(Value):
+    """A key in clear, once, to one person; never stored, logged or sent through Temporal."""
+
+    id: str
+    product_key: str
+    reveal_id: str
+
+
+def mask(last5: str) -> str:
+    """`*****-*****-*****-*****-XWRTF`."""
+    return "-".join(["*****"] * 4 + [last5])

@@ -1,0 +1,136 @@
+"""Tickets: the seed's "Report a problem" form as data, notes, and the clock people answer by."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, StringConstraints
+
+from models.base import Message, Value
+from models.money import Money
+from models.text import Line
+
+
+class TicketKind(StrEnum):
+    """What the ticket is about."""
+
+    CANCELLATION = "cancellation"
+    INCIDENT = "incident"
+
+
+class TicketStatus(StrEnum):
+    """Derived from the case, never set beside it."""
+
+    OPEN = "open"
+    WAITING_FOR_APPROVAL = "waiting_for_approval"
+    WAITING_FOR_REQUESTER = "waiting_for_requester"
+    NEEDS_ATTENTION = "needs_attention"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Impact(StrEnum):
+    """The form's impact; each has a first-response time (partner-center.md §1.7)."""
+
+    CRITICAL = "critical"
+    MODERATE = "moderate"
+    MINIMAL = "minimal"
+
+    @property
+    def severity(self) -> str:
+        """A, B or C."""
+        return {"critical": "A", "moderate": "B", "minimal": "C"}[self.value]
+
+    @property
+    def respond_within(self) -> timedelta:
+        """2, 4 or 8 hours."""
+        return timedelta(hours={"critical": 2, "moderate": 4, "minimal": 8}[self.value])
+
+
+class ProblemType(StrEnum):
+    """The form's problem type; a cancellation's is fixed by the seed."""
+
+    CSP_PURCHASE_AND_REFUND = "csp_purchase_and_refund_on_behalf_of_customers"
+    KEY_STOCK = "product_key_stock"
+
+
+PROBLEM_TYPE_TITLES = {
+    ProblemType.CSP_PURCHASE_AND_REFUND: "CSP purchase and refund on behalf of customers",
+    ProblemType.KEY_STOCK: "Product keys out of stock",
+}
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f<>,;\"]+@[^@\s\x00-\x1f<>,;\"]+\.[^@\s\x00-\x1f<>,;\"]+$",
+    ),
+]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^\+?[0-9 ()./\-]{5,30}$")]
+
+
+class Contact(Value):
+    """The partner's own person to talk to; stays in the database, never in a workflow payload or a mail body."""
+
+    name: Line
+    email: Email
+    phone: Phone
+
+
+class Audience(StrEnum):
+    """Who may read a note."""
+
+    INTERNAL = "internal"
+    PARTNER = "partner"
+
+
+class TicketNote(Value):
+    """One note on a ticket."""
+
+    id: str
+    author_id: str
+    audience: Audience
+    text: str
+    written_at: AwareDatetime
+
+
+class Ticket(Value):
+    """A ticket as the API shows it; `number` is the one people quote."""
+
+    id: str
+    number: int
+    kind: TicketKind
+    status: TicketStatus
+    problem_type: ProblemType
+    impact: Impact
+    severity: str
+    title: str
+    description: str
+    cancellation_id: str | None
+    order_id: str
+    order_number: int
+    partner_id: str
+    customer_id: str
+    customer_tenant: str
+    requested_amount: Money | None
+    reason: str | None
+    contact: Contact | None
+    opened_at: AwareDatetime
+    respond_by: AwareDatetime
+    closed_at: AwareDatetime | None
+    notes: tuple[TicketNote, ...] = ()
+
+
+class TicketReceipt(Message):
+    """What `create_ticket` answers the workflow."""
+
+    ticket_id: str
+    ticket_number: int
+
+
+class NoteRef(Message):
+    """What an `ask` or `answer` update carries: who, and the id under which the text is stored."""
+
+    note_id: str
+    actor_id: str
