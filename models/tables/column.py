@@ -1,0 +1,33 @@
+"""Column shapes that every table shares: instants, JSON, enums held by a check, and the row base."""
+
+from enum import StrEnum
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
+
+INSTANT = cast(Any, DateTime(timezone=True))
+DOCUMENT = cast(Any, JSONB)
+AMOUNT = cast(Any, BigInteger)
+BYTES = cast(Any, LargeBinary)
+TEXT = cast(Any, Text)
+
+
+class Row(SQLModel):
+    """A database row; constraint names follow one convention so that code can tell which rule spoke."""
+
+
+Row.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:
+    """A check that a text column holds a member of the enum."""
+    listed = ", ".join(f"'{choice.value}'" for choice in choices)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")

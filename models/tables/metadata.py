@@ -1,0 +1,16 @@
+"""Every table in one place, for migrations and for the check that database and models agree."""
+
+from models.tables import (
+    cancellation,
+    catalogue,
+    ledger,
+    order,
+    principal,
+    product_key,
+    record,
+    ticket,
+)
+from models.tables.column import Row
+
+ROOMS = (principal, catalogue, order, product_key, cancellation, ticket, ledger, record)
+METADATA = Row.metadata

@@ -1,0 +1,32 @@
+"""Bringing a database to the newest schema, and telling whether it is there."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, pool
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def config(database_url: str) -> Config:
+    """Alembic's configuration for one database; there is no alembic.ini."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    configuration.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
+    return configuration
+
+
+def upgrade(database_url: str) -> None:
+    """Run every migration that is missing; a second run does nothing."""
+    command.upgrade(config(database_url), "head")
+
+
+def is_current(database_url: str) -> bool:
+    """Whether the schema is the newest one this code knows."""
+    head = ScriptDirectory.from_config(config(database_url)).get_current_head()
+    engine = create_engine(database_url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head
