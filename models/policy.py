@@ -1,6 +1,6 @@
 """The cancellation policy as data: effective-dated, versioned per product family, frozen on the line at purchase."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -67,5 +67,6 @@ class CancellationPolicy(Value):
         return self
 
     def window_closes_at(self, placed_at: datetime) -> datetime:
-        """The last instant at which a cancellation earns anything; end inclusive (design.md §3)."""
-        return placed_at + self.refund_tiers[-1].expires_after
+        """The last instant, in UTC, at which a cancellation earns anything; end inclusive (design.md §3)."""
+        # In a zone with summer time the same sum would count wall-clock days, not days of 24 hours.
+        return placed_at.astimezone(UTC) + self.refund_tiers[-1].expires_after
