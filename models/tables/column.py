@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
@@ -25,6 +25,12 @@ Row.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+def table(row: type[Row]) -> Table:
+    """The table behind a row class, for statements: `orders = table(OrderRow)`, `orders.c.status`."""
+    found: Table = row.__table__  # type: ignore[attr-defined]
+    return found
 
 
 def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:

@@ -1,0 +1,148 @@
+"""One effect, one transaction, one business key: the frame in which every change of a case happens."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, func, insert, select
+
+from models.event import OutgoingType
+from models.ids import Prefix, effect_key, new_id
+from models.notice import Channel, NoticeKind
+from models.tables.column import table
+from models.tables.record import AuditRow, EffectRow, OutboxRow
+from storage.engine import Database
+
+Result = TypeVar("Result", bound=BaseModel)
+
+_effects = table(EffectRow)
+_audit = table(AuditRow)
+_outbox = table(OutboxRow)
+
+
+class Effect:
+    """What the work of one step may do besides its own tables: audit, tell people, publish, conclude."""
+
+    def __init__(
+        self, connection: Connection, subject_id: str, step: str, order_id: str, at: datetime
+    ) -> None:
+        self.connection = connection
+        self.subject_id = subject_id
+        self.step = step
+        self.order_id = order_id
+        self.at = at
+        self.partner_id = ""
+        self.customer_id = ""
+        self._outbox: list[dict[str, Any]] = []
+        self._audit: list[dict[str, Any]] = []
+        self._concluded: dict[str, Any] | None = None
+
+    def belongs_to(self, partner_id: str, customer_id: str) -> None:
+        """Name the partner and customer that audit and messages are written for."""
+        self.partner_id = partner_id
+        self.customer_id = customer_id
+
+    def audit(self, actor_id: str, action: str, subject_id: str, **details: Any) -> None:
+        """Add a row to the order's audit chain; no secrets, no contact data."""
+        self._audit.append(
+            {
+                "stream": self.order_id,
+                "happened_at": self.at,
+                "actor_id": actor_id,
+                "action": action,
+                "subject_id": subject_id,
+                "partner_id": self.partner_id,
+                "details": details,
+            }
+        )
+
+    def tell(self, kind: NoticeKind, recipients: Iterable[str], **facts: Any) -> None:
+        """Queue one mail per person; sent after the commit, once, by its dedupe key."""
+        for recipient in recipients:
+            self._send(
+                Channel.MAIL,
+                kind,
+                f"{self.subject_id}/{self.step}/{kind}/{recipient}",
+                facts,
+                recipient,
+            )
+
+    def publish(self, event: OutgoingType, **data: Any) -> None:
+        """Queue one event for the feed."""
+        self._send(Channel.EVENT, event, f"{self.subject_id}/{self.step}/{event}", data, None)
+
+    def conclude(
+        self, actor_id: str, sentence: str, result: Result, cancellation_id: str | None = None
+    ) -> Result:
+        """State in one sentence what happened (the timeline) and keep the answer for retries."""
+        self._concluded = {
+            "key": effect_key(self.subject_id, self.step),
+            "order_id": self.order_id,
+            "cancellation_id": cancellation_id,
+            "happened_at": self.at,
+            "actor_id": actor_id,
+            "sentence": sentence,
+            "result": result.model_dump(mode="json"),
+        }
+        return result
+
+    def _send(
+        self, channel: Channel, kind: str, key: str, facts: dict[str, Any], recipient: str | None
+    ) -> None:
+        prefix = Prefix.EVENT if channel is Channel.EVENT else Prefix.NOTICE
+        self._outbox.append(
+            {
+                "id": new_id(prefix),
+                "dedupe_key": key,
+                "channel": channel,
+                "kind": kind,
+                "order_id": self.order_id,
+                "partner_id": self.partner_id,
+                "customer_id": self.customer_id,
+                "recipient_id": recipient,
+                "facts": facts,
+                "created_at": self.at,
+                "next_attempt_at": self.at,
+            }
+        )
+
+    def write(self) -> None:
+        """Write everything gathered; work that did not conclude leaves nothing and may be tried again."""
+        if self._concluded is None:
+            assert not self._audit
+            assert not self._outbox
+            return
+        self.connection.execute(insert(_effects), [self._concluded])
+        if self._audit:
+            self.connection.execute(insert(_audit), self._audit)
+        if self._outbox:
+            self.connection.execute(insert(_outbox), self._outbox)
+
+
+def perform(
+    database: Database,
+    *,
+    subject_id: str,
+    step: str,
+    order_id: str,
+    at: datetime,
+    result: type[Result],
+    work: Callable[[Effect], Result],
+) -> Result:
+    """Run `work` once for `<subject_id>/<step>`; a second call answers what the first one concluded.
+
+    Effects of one order run one after the other (an advisory lock), so concurrent retries meet the
+    finished row. `work` that returns without `conclude` changes nothing and is not remembered.
+    """
+    with database.transaction(step) as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(order_id, 0))))
+        stored = connection.execute(
+            select(_effects.c.result).where(_effects.c.key == effect_key(subject_id, step))
+        ).scalar_one_or_none()
+        if stored is not None:
+            return result.model_validate(stored)
+        effect = Effect(connection, subject_id, step, order_id, at)
+        answer = work(effect)
+        effect.write()
+        return answer
