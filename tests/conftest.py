@@ -1,0 +1,3 @@
+"""What every test may ask for: a database of its own on a real PostgreSQL, and real Temporal servers."""
+
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.temporal"]
