@@ -20,6 +20,7 @@ class StackProblem(StrEnum):
     MISSING_BINARY = "missing_binary"
     STEP_FAILED = "step_failed"
     KEEPS_DYING = "keeps_dying"
+    NOT_RUNNING = "not_running"
 
 
 class StackError(KeydeskError):

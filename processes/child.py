@@ -57,11 +57,14 @@ class ChildProcess:
 
     def start(self) -> None:
         """Start the program, its output appended to the log."""
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _rotate(self._log_file)
-        with self._log_file.open("ab") as log:
-            self._log_start = log.tell()
-            self._process = self._spawn(log.fileno())
+        log = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            self._log_start = os.fstat(log).st_size
+            self._process = self._spawn(log)
+        finally:
+            os.close(log)
 
     def _spawn(self, log: int) -> "subprocess.Popen[bytes]":
         account = self._account
@@ -74,6 +77,7 @@ class ChildProcess:
                 env=self._environment,
                 cwd="/" if account else None,
                 process_group=0,
+                umask=0o077,
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,

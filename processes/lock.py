@@ -15,6 +15,11 @@ class DirectoryLock:
         self._path = directory / "lock"
         self._descriptor: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """True while we have it."""
+        return self._descriptor is not None
+
     def acquire(self) -> None:
         """Take the lock, or say who has it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)

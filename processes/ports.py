@@ -1,5 +1,6 @@
 """TCP ports: finding free ones, and refusing a taken one by name."""
 
+import os
 import socket
 
 from models.stack import StackError, StackProblem
@@ -24,6 +25,6 @@ def require_free(host: str, port: int, purpose: str, setting: str) -> None:
     except OSError as error:
         raise StackError(
             StackProblem.PORT_TAKEN,
-            f"Port {port} on {host}, meant for {purpose}, cannot be used: {error.strerror}.",
+            f"Port {port} on {host}, meant for {purpose}, cannot be used: {os.strerror(error.errno or 0)}.",
             f"Stop the program that has it, or set {setting} to a free port.",
         ) from error

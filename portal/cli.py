@@ -1,0 +1,77 @@
+"""The `keydesk` command: gathers the command groups, prints failures as one readable block, leaves cleanly."""
+
+import gc
+import logging
+import os
+import sys
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from models.errors import KeydeskError
+from models.stack import StackError
+from portal.commands import stack
+
+app = typer.Typer(
+    name="keydesk",
+    help="Sells on-premises software on behalf of customers and takes it back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# One line per module of portal/commands; each has its own `app` and imports what it needs inside its commands.
+app.add_typer(stack.app)
+
+
+def main() -> None:
+    """Run one command and leave with its exit code."""
+    _leave(_run())
+
+
+def _run() -> int:
+    try:
+        app()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except StackError as error:
+        return _complain(error.message, error.hint)
+    except KeydeskError as error:
+        return _complain(error.message, f"Code: {error.code}")
+    except ValidationError as error:
+        return _complain(_without_values(error), "The settings are the KEYDESK_* variables.")
+    return 0
+
+
+def _without_values(error: ValidationError) -> str:
+    """What is wrong with a value, without the value: it may be a secret."""
+    details = error.errors(include_input=False, include_url=False, include_context=False)
+    return "\n".join(f"{'.'.join(map(str, d['loc']))} {d['msg']}".strip() for d in details)
+
+
+def _complain(message: str, hint: str) -> int:
+    block = Group(Text(message), Text(), Text(hint, style="bold"))
+    Console(stderr=True).print(Panel(block, title="keydesk", border_style="red"))
+    return 1
+
+
+def _leave(code: int) -> None:
+    """End the process; the Temporal client's threads can abort CPython before 3.14 while it shuts down."""
+    logging.shutdown()
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            continue
+    if "temporalio.bridge" in sys.modules:
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
