@@ -40,3 +40,10 @@ class Principal(Value):
         if self.customer_id is not None:
             return customer_id == self.customer_id
         return self.partner_id is None or partner_id == self.partner_id
+
+
+class EventSource(Value):
+    """A sender of events, bound to one partner or, without one, to the house."""
+
+    name: str
+    partner_id: str | None = None

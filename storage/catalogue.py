@@ -1,0 +1,219 @@
+"""Products, prices, files, policies and customers in the book: upserted by import, read by every door."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from models.catalogue import Customer, Family, Product, ProductFile
+from models.errors import Conflict
+from models.money import Money
+from models.policy import CancellationPolicy
+from models.principal import Principal
+from models.tables.catalogue import CustomerRow, PolicyRow, PriceRow, ProductFileRow, ProductRow
+from models.tables.column import table
+
+_customers = table(CustomerRow)
+_products = table(ProductRow)
+_prices = table(PriceRow)
+_files = table(ProductFileRow)
+_policies = table(PolicyRow)
+
+_BUILD = ("sku", "version", "language", "bitness")
+
+
+def list_products(connection: Connection) -> tuple[Product, ...]:
+    """The whole catalogue, by title, with prices and files."""
+    return _read_products(connection, _products.c.sku.is_not(None))
+
+
+def find_product(connection: Connection, sku: str) -> Product | None:
+    """One SKU with its prices and files."""
+    found = _read_products(connection, _products.c.sku == sku)
+    return found[0] if found else None
+
+
+def files_of(connection: Connection, sku: str) -> tuple[ProductFile, ...]:
+    """The builds of one SKU that exist, newest version first."""
+    return _read_files(connection, [sku])[sku]
+
+
+def find_file(connection: Connection, file_id: str) -> ProductFile | None:
+    """One build."""
+    row = connection.execute(select(_files).where(_files.c.id == file_id)).mappings().one_or_none()
+    return ProductFile.model_validate(dict(row)) if row else None
+
+
+def upsert_products(connection: Connection, products: Sequence[Product]) -> None:
+    """Add or change products; each states its prices as a whole, while builds are only added or changed."""
+    if not products:
+        return
+    own = [p.model_dump(mode="json", exclude={"prices", "files"}) for p in products]
+    prices = [_price_row(p.sku, price) for p in products for price in p.prices]
+    builds = [build.model_dump() for p in products for build in p.files]
+    _upsert(connection, _products, own, ("sku",))
+    _drop_other_prices(connection, [p.sku for p in products], prices)
+    _upsert(connection, _prices, prices, ("sku", "currency"))
+    _upsert(connection, _files, builds, _BUILD, kept=("id",))
+
+
+def policy_in_force(
+    connection: Connection, family: Family, at: datetime
+) -> CancellationPolicy | None:
+    """The newest policy of a family that is effective at an instant."""
+    document = connection.execute(
+        select(_policies.c.document)
+        .where(_policies.c.family == family, _policies.c.effective_from <= at)
+        .order_by(_policies.c.effective_from.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if document is None else CancellationPolicy.model_validate(document)
+
+
+def list_policies(connection: Connection) -> tuple[CancellationPolicy, ...]:
+    """Every version of every family, newest first within each."""
+    rows = connection.execute(
+        select(_policies.c.document).order_by(_policies.c.family, _policies.c.version.desc())
+    )
+    return tuple(CancellationPolicy.model_validate(document) for document in rows.scalars())
+
+
+def add_policies(connection: Connection, policies: Iterable[CancellationPolicy]) -> int:
+    """Add policies that are new and tell how many; one that differs from its stored self is refused."""
+    return sum(_add_policy(connection, policy) for policy in policies)
+
+
+def policy_document(policy: CancellationPolicy) -> dict[str, Any]:
+    """The policy as stored and as frozen on an order line."""
+    return policy.model_dump(mode="json")
+
+
+def policy_sha256(policy: CancellationPolicy) -> str:
+    """The hash of a policy's document, the same on every machine."""
+    text = json.dumps(policy_document(policy), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_customer(connection: Connection, customer_id: str) -> Customer | None:
+    """One customer of any partner; whoever asks for somebody must check that he may see it."""
+    found = select(_customers).where(_customers.c.id == customer_id)
+    row = connection.execute(found).mappings().one_or_none()
+    return Customer.model_validate(dict(row)) if row else None
+
+
+def list_customers(
+    connection: Connection, scope: Principal, *, after: str | None = None, limit: int = 50
+) -> tuple[Customer, ...]:
+    """One page of the customers within a principal's sight, by id; the next page starts after the last id."""
+    page = select(_customers).order_by(_customers.c.id).limit(limit)
+    if scope.customer_id is not None:
+        page = page.where(_customers.c.id == scope.customer_id)
+    if scope.partner_id is not None:
+        page = page.where(_customers.c.partner_id == scope.partner_id)
+    if after is not None:
+        page = page.where(_customers.c.id > after)
+    rows = connection.execute(page).mappings()
+    return tuple(Customer.model_validate(dict(row)) for row in rows)
+
+
+def _read_products(connection: Connection, chosen: ColumnElement[bool]) -> tuple[Product, ...]:
+    found = select(_products).where(chosen).order_by(_products.c.title, _products.c.sku)
+    rows = connection.execute(found).mappings().all()
+    skus = [row["sku"] for row in rows]
+    prices, builds = _read_prices(connection, skus), _read_files(connection, skus)
+    return tuple(_product(row, prices[row["sku"]], builds[row["sku"]]) for row in rows)
+
+
+def _product(
+    row: RowMapping, prices: tuple[Money, ...], builds: tuple[ProductFile, ...]
+) -> Product:
+    return Product(**dict(row), prices=prices, files=builds)
+
+
+def _read_prices(connection: Connection, skus: Sequence[str]) -> dict[str, tuple[Money, ...]]:
+    found = select(_prices).where(_prices.c.sku.in_(skus)).order_by(_prices.c.currency)
+    grouped: dict[str, tuple[Money, ...]] = defaultdict(tuple)
+    for row in connection.execute(found):
+        grouped[row.sku] += (Money(amount_minor=row.amount_minor, currency=row.currency),)
+    return grouped
+
+
+def _read_files(connection: Connection, skus: Sequence[str]) -> dict[str, tuple[ProductFile, ...]]:
+    found = (
+        select(_files)
+        .where(_files.c.sku.in_(skus))
+        .order_by(_files.c.version.desc(), _files.c.language, _files.c.bitness)
+    )
+    grouped: dict[str, tuple[ProductFile, ...]] = defaultdict(tuple)
+    for row in connection.execute(found).mappings():
+        grouped[row["sku"]] += (ProductFile.model_validate(dict(row)),)
+    return grouped
+
+
+def _price_row(sku: str, price: Money) -> dict[str, Any]:
+    return {"sku": sku, "currency": price.currency, "amount_minor": price.amount_minor}
+
+
+def _drop_other_prices(
+    connection: Connection, skus: Sequence[str], prices: Sequence[dict[str, Any]]
+) -> None:
+    listed = [(price["sku"], price["currency"]) for price in prices]
+    here = tuple_(_prices.c.sku, _prices.c.currency)
+    connection.execute(delete(_prices).where(_prices.c.sku.in_(skus), here.not_in(listed)))
+
+
+def _upsert(
+    connection: Connection,
+    target: Table,
+    rows: Sequence[dict[str, Any]],
+    key: tuple[str, ...],
+    *,
+    kept: tuple[str, ...] = (),
+) -> None:
+    if not rows:
+        return
+    statement = insert(target)
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in target.columns
+        if column.name not in (*key, *kept)
+    }
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows)
+    )
+
+
+def _add_policy(connection: Connection, policy: CancellationPolicy) -> bool:
+    sha256 = policy_sha256(policy)
+    added = connection.execute(
+        insert(_policies)
+        .values(
+            id=policy.id,
+            family=policy.family,
+            version=policy.version,
+            effective_from=policy.effective_from,
+            document=policy_document(policy),
+            sha256=sha256,
+        )
+        .on_conflict_do_nothing()
+        .returning(_policies.c.id)
+    ).scalar_one_or_none()
+    if added is None:
+        _require_same(connection, policy, sha256)
+    return added is not None
+
+
+def _require_same(connection: Connection, policy: CancellationPolicy, sha256: str) -> None:
+    stored = select(_policies.c.sha256).where(_policies.c.id == policy.id)
+    if connection.execute(stored).scalar_one_or_none() != sha256:
+        raise Conflict(
+            "policy_rewritten",
+            f"The policy {policy.id} (version {policy.version} of {policy.family}) clashes with one"
+            " that stands already; a policy is never rewritten, add a new version.",
+            policy_id=policy.id,
+        )

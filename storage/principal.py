@@ -1,0 +1,89 @@
+"""Users, their roles, and who is asked for what: read at every act, never trusted from a token."""
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from models.principal import EventSource, Principal, Role
+from models.tables.column import table
+from models.tables.principal import EventSourceRow, UserRoleRow, UserRow
+
+_users = table(UserRow)
+_roles = table(UserRoleRow)
+_sources = table(EventSourceRow)
+
+
+def principal_of(connection: Connection, user_id: str) -> Principal | None:
+    """An active user with the roles held now."""
+    row = connection.execute(
+        select(
+            _users.c.name,
+            _users.c.partner_id,
+            _users.c.customer_id,
+            func.array_remove(func.array_agg(_roles.c.role), None).label("roles"),
+        )
+        .join_from(_users, _roles, isouter=True)
+        .where(_users.c.id == user_id, _users.c.active)
+        .group_by(_users.c.id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Principal(
+        user_id=user_id,
+        name=row.name,
+        roles=frozenset(Role(role) for role in row.roles),
+        partner_id=row.partner_id,
+        customer_id=row.customer_id,
+    )
+
+
+def user_of_subject(connection: Connection, subject: str) -> str | None:
+    """The active user whom the identity provider calls `subject`."""
+    found = select(_users.c.id).where(_users.c.subject == subject, _users.c.active)
+    user_id: str | None = connection.execute(found).scalar_one_or_none()
+    return user_id
+
+
+def approvers_for(connection: Connection, partner_id: str) -> list[str]:
+    """Who may decide a case of this partner: approvers of the house and of the partner itself."""
+    in_sight = or_(_users.c.partner_id.is_(None), _users.c.partner_id == partner_id)
+    return _holders(connection, Role.REFUND_APPROVER, in_sight)
+
+
+def operators(connection: Connection) -> list[str]:
+    """Who mends stuck cases: the house's operators."""
+    return _holders(connection, Role.OPERATOR, _users.c.partner_id.is_(None))
+
+
+def admin_agents_of(connection: Connection, partner_id: str) -> list[str]:
+    """Who buys and cancels at this partner."""
+    return _holders(connection, Role.ADMIN_AGENT, _users.c.partner_id == partner_id)
+
+
+def user_for_role(connection: Connection, role: Role) -> str | None:
+    """One active user with the role, always the same one: whom a development token stands for."""
+    found = (
+        select(_users.c.id)
+        .join_from(_users, _roles)
+        .where(_roles.c.role == role, _users.c.active)
+        .order_by(_users.c.id)
+        .limit(1)
+    )
+    user_id: str | None = connection.execute(found).scalar_one_or_none()
+    return user_id
+
+
+def event_source(connection: Connection, source: str) -> EventSource | None:
+    """A registered sender of events."""
+    found = select(_sources).where(_sources.c.source == source)
+    row = connection.execute(found).one_or_none()
+    return EventSource(name=row.source, partner_id=row.partner_id) if row else None
+
+
+def _holders(connection: Connection, role: Role, where: ColumnElement[bool]) -> list[str]:
+    """Active holders of a role, by id; never a customer's own users, whatever roles they hold."""
+    found = (
+        select(_users.c.id)
+        .join_from(_users, _roles)
+        .where(_roles.c.role == role, _users.c.active, _users.c.customer_id.is_(None), where)
+        .order_by(_users.c.id)
+    )
+    return list(connection.execute(found).scalars())
