@@ -99,6 +99,7 @@ def test_checksums_are_those_of_the_generated_content() -> None:
     body = content(file.file_name, file.size_bytes)
 
     assert len(body) == file.size_bytes
+    assert content(file.file_name, 33) == body[:33]
     assert hashlib.sha256(body).hexdigest() == file.sha256
     assert len({f.sha256 for p in DATA.products for f in p.files}) == sum(
         len(p.files) for p in DATA.products

@@ -36,9 +36,9 @@ def test_term_days(term: str | None, start: tuple[int, int, int], days: int | No
 
 
 def test_the_start_counts_in_utc() -> None:
-    new_year_in_prague = datetime(2024, 3, 1, 0, 30, tzinfo=ZoneInfo("Europe/Prague"))
+    march_in_prague = datetime(2023, 3, 1, 0, 30, tzinfo=ZoneInfo("Europe/Prague"))
 
-    assert term_days("P1Y", new_year_in_prague) == 365  # 29 February 2024, 23:30 UTC
+    assert term_days("P1Y", march_in_prague) == 365  # still 28 February in UTC, so no leap day
 
 
 @given(st.integers(946_684_800, 3_786_912_000))
