@@ -29,13 +29,11 @@ def eur(minor: int) -> Money:
 def policy(
     stem: str = "policies", family: Family = Family.PERPETUAL, **changes: Any
 ) -> CancellationPolicy:
-    """A shipped policy, with some fields changed."""
     shipped = next(found for found in load_policies(stem) if found.family is family)
     return CancellationPolicy.model_validate(shipped.model_dump() | changes)
 
 
 def line(placed_at: datetime = PLACED, **changes: Any) -> LineFacts:
-    """A fulfilled line of 10 × 10.08 EUR without a term, never cancelled, its key unseen."""
     facts: dict[str, Any] = {
         "line_id": "lin_1",
         "placed_at": placed_at,
