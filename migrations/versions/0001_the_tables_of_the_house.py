@@ -221,7 +221,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('dedupe_key', name=op.f('uq_outbox_dedupe_key')),
     sa.UniqueConstraint('sequence', name=op.f('uq_outbox_sequence'))
     )
-    op.create_index('ix_outbox_due', 'outbox', ['next_attempt_at'], unique=False, postgresql_where="status = 'pending'")
+    op.create_index('ix_outbox_due', 'outbox', ['next_attempt_at'], unique=False, postgresql_where="status = 'pending' AND channel = 'mail'")
     op.create_index('ix_outbox_feed', 'outbox', ['sequence'], unique=False, postgresql_where="channel = 'event'")
     op.create_table('user_roles',
     sa.Column('user_id', sa.Text(), nullable=False),

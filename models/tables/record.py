@@ -78,7 +78,11 @@ class OutboxRow(Row, table=True):
         one_of("channel", Channel),
         one_of("status", OutboxStatus),
         UniqueConstraint("dedupe_key"),
-        Index("ix_outbox_due", "next_attempt_at", postgresql_where="status = 'pending'"),
+        Index(
+            "ix_outbox_due",
+            "next_attempt_at",
+            postgresql_where="status = 'pending' AND channel = 'mail'",
+        ),
         Index("ix_outbox_feed", "sequence", postgresql_where="channel = 'event'"),
     )
 

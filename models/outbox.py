@@ -1,0 +1,47 @@
+"""The outbox: a mail waiting to be sent, and what its delivery has done so far."""
+
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from models.base import Message, Value
+
+OUTBOX_WORKFLOW_ID = "outbox"
+OUTBOX_SUMMARY = "Sends the mails that effects have queued"
+
+
+class Recipient(Value):
+    """Whom a mail goes to, as the book knows them at the moment of sending."""
+
+    name: str
+    email: str
+
+
+class DueNotice(Value):
+    """One mail this process has claimed; `recipient` is None when that person is no longer active.
+
+    `kind` stays text: a mail that only a newer release knows must not keep an older one from claiming others.
+    """
+
+    id: str
+    number: int
+    kind: str
+    order_id: str
+    facts: dict[str, Any]
+    created_at: AwareDatetime
+    recipient: Recipient | None
+
+
+class DeliveryReport(Message):
+    """How many mails went out, were put off to a later try, and were given up."""
+
+    sent: int = 0
+    postponed: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "DeliveryReport") -> "DeliveryReport":
+        return DeliveryReport(
+            sent=self.sent + other.sent,
+            postponed=self.postponed + other.postponed,
+            failed=self.failed + other.failed,
+        )
