@@ -1,0 +1,62 @@
+# Keydesk. `make` or `make help` lists what can be done; up, demo and test need Python 3.11 or newer and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo test check format bench lock clean reset
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+up: $(RUN_STAMP) ## Start everything and print where to click; Ctrl-C stops it
+	@$(BIN)/keydesk up
+
+demo: $(RUN_STAMP) ## Show the whole story, against a running stack or one of its own
+	@$(BIN)/keydesk demo
+
+test: check ## Run the checks, then every test
+	$(BIN)/python -m pytest
+
+check: $(DEV_STAMP) ## Check format, lint, types and the import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV_STAMP) ## Put the code into its format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(DEV_STAMP) ## Measure the four ratios of docs/performance.md on this machine
+	@$(BIN)/keydesk bench
+
+lock: ## Lock the requirements anew, with hashes (needs uv)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove the environment and every cache; the data stay
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reset: ## Remove the data of the stack in .keydesk; stop it first
+	rm -rf .keydesk
+
+$(BIN)/python:
+	@deploy/make-venv.sh $(VENV)
+
+$(RUN_STAMP): requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what Keydesk runs on (requirements.txt, hash-locked) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what Keydesk is run and tested with (requirements-dev.txt, hash-locked) ..."
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(RUN_STAMP)
