@@ -31,6 +31,7 @@ class DemoPartner(Value):
     id: Identifier
     name: Line
     mpn_id: Annotated[str, Field(pattern=r"^\d{6,8}$")]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class DemoUser(Value):

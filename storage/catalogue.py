@@ -113,7 +113,7 @@ def list_customers(
     page = select(_customers).order_by(_customers.c.id).limit(limit)
     if scope.customer_id is not None:
         page = page.where(_customers.c.id == scope.customer_id)
-    if scope.partner_id is not None:
+    elif scope.partner_id is not None:
         page = page.where(_customers.c.partner_id == scope.partner_id)
     if after is not None:
         page = page.where(_customers.c.id > after)

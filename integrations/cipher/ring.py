@@ -28,7 +28,7 @@ def _decode_key(text: object) -> bytes:
     return key
 
 
-KeyBytes = Annotated[bytes, BeforeValidator(_decode_key), Field(repr=False)]
+KeyBytes = Annotated[bytes, BeforeValidator(_decode_key)]
 RingKeyId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
 
@@ -37,7 +37,7 @@ class _Ring(Value):
 
     current: RingKeyId
     keys: dict[RingKeyId, KeyBytes] = Field(repr=False)
-    fingerprint: KeyBytes
+    fingerprint: KeyBytes = Field(repr=False)
 
 
 class RingCipher:

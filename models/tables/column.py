@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, FetchedValue, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
@@ -31,6 +31,11 @@ def table(row: type[Row]) -> Table:
     """The table behind a row class, for statements: `orders = table(OrderRow)`, `orders.c.status`."""
     found: Table = row.__table__  # type: ignore[attr-defined]
     return found
+
+
+def filled_by_trigger() -> dict[str, Any]:
+    """For a primary key column that inserts leave to a trigger: SQLAlchemy would warn of the missing value."""
+    return {"server_default": FetchedValue()}
 
 
 def one_of(column: str, choices: type[StrEnum]) -> CheckConstraint:

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlmodel import Field
 
 from models.ledger import AccountKind, EntryKind
-from models.tables.column import AMOUNT, INSTANT, TEXT, Row, one_of
+from models.tables.column import AMOUNT, INSTANT, TEXT, Row, filled_by_trigger, one_of
 
 
 class AccountRow(Row, table=True):
@@ -69,7 +69,9 @@ class PostingRow(Row, table=True):
     )
 
     account_id: str = Field(primary_key=True, sa_type=TEXT)
-    account_version: int = Field(primary_key=True, sa_type=AMOUNT)
+    account_version: int = Field(
+        primary_key=True, sa_type=AMOUNT, sa_column_kwargs=filled_by_trigger()
+    )
     entry_id: str = Field(sa_type=TEXT)
     partner_id: str = Field(sa_type=TEXT)
     currency: str = Field(sa_type=TEXT)

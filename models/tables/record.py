@@ -8,7 +8,16 @@ from sqlmodel import Field
 
 from models.event import InboxStatus
 from models.notice import Channel, OutboxStatus
-from models.tables.column import AMOUNT, BYTES, DOCUMENT, INSTANT, TEXT, Row, one_of
+from models.tables.column import (
+    AMOUNT,
+    BYTES,
+    DOCUMENT,
+    INSTANT,
+    TEXT,
+    Row,
+    filled_by_trigger,
+    one_of,
+)
 
 
 class AuditRow(Row, table=True):
@@ -18,7 +27,7 @@ class AuditRow(Row, table=True):
     __table_args__ = (Index("ix_audit_newest", "id"),)
 
     stream: str = Field(primary_key=True, sa_type=TEXT)
-    number: int = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_column_kwargs=filled_by_trigger())
     id: int = Field(sa_type=AMOUNT, unique=True, sa_column_args=[Identity(always=True)])
     happened_at: datetime = Field(sa_type=INSTANT)
     actor_id: str = Field(sa_type=TEXT)
