@@ -28,6 +28,19 @@ class CancellationStatus(StrEnum):
     COMPENSATED = "compensated"
 
 
+OVER = frozenset(
+    {
+        CancellationStatus.INELIGIBLE,
+        CancellationStatus.DECLINED,
+        CancellationStatus.WITHDRAWN,
+        CancellationStatus.EXPIRED,
+        CancellationStatus.COMPENSATED,
+        CancellationStatus.COMPLETED,
+    }
+)
+"""The statuses nothing follows."""
+
+
 class IneligibilityReason(StrEnum):
     """Why the rule says no; the value is the problem code at the door."""
 
@@ -167,3 +180,16 @@ class CancellationOutcome(Message):
     status: CancellationStatus
     credit_minor: int = 0
     currency: str = ""
+
+
+class Compensation(Message):
+    """The verdict of `compensate_cancellation`: ended, or too late because the credit is booked."""
+
+    compensated: bool
+
+
+class OperatorAct(Message):
+    """What a `retry` or `compensate` update carries."""
+
+    act_id: str
+    actor_id: str

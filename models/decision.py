@@ -44,6 +44,7 @@ class DecisionRecord(Message):
     """What `record_decision` answers: recorded now or before, or refused with the code of the rule."""
 
     recorded: bool
+    decision_id: str | None = None
     verdict: Verdict | None = None
     decided_by: str | None = None
     amount_minor: int | None = None

@@ -99,6 +99,7 @@ class Validation(Message):
 
     accepted: bool
     reason: str | None = None
+    line_count: int = 1
     total_text: str = ""
     remind_at: AwareDatetime | None = None
     window_closes_at: AwareDatetime | None = None
@@ -149,3 +150,10 @@ class PurchaseState(Message):
     stage: PurchaseStage
     cancelled_lines: tuple[str, ...] = ()
     needs_attention: str | None = None
+
+
+class LineClosed(Message):
+    """What a cancellation reports back to its purchase when it ends."""
+
+    line_id: str
+    cancelled: bool

@@ -1,7 +1,6 @@
 """One effect, one transaction, one business key: the frame in which every change of a case happens."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 from models.event import OutgoingType
 from models.ids import Prefix, effect_key, new_id
 from models.notice import Channel, NoticeKind
+from models.step import Step
 from models.tables.column import table
 from models.tables.record import AuditRow, EffectRow, OutboxRow
 from storage.engine import Database
@@ -24,14 +24,12 @@ _outbox = table(OutboxRow)
 class Effect:
     """What the work of one step may do besides its own tables: audit, tell people, publish, conclude."""
 
-    def __init__(
-        self, connection: Connection, subject_id: str, step: str, order_id: str, at: datetime
-    ) -> None:
+    def __init__(self, connection: Connection, step: Step, name: str) -> None:
         self.connection = connection
-        self.subject_id = subject_id
-        self.step = step
-        self.order_id = order_id
-        self.at = at
+        self.subject_id = step.subject_id
+        self.name = name
+        self.order_id = step.order_id
+        self.at = step.at
         self.partner_id = ""
         self.customer_id = ""
         self._outbox: list[dict[str, Any]] = []
@@ -63,21 +61,21 @@ class Effect:
             self._send(
                 Channel.MAIL,
                 kind,
-                f"{self.subject_id}/{self.step}/{kind}/{recipient}",
+                f"{self.subject_id}/{self.name}/{kind}/{recipient}",
                 facts,
                 recipient,
             )
 
     def publish(self, event: OutgoingType, **data: Any) -> None:
         """Queue one event for the feed."""
-        self._send(Channel.EVENT, event, f"{self.subject_id}/{self.step}/{event}", data, None)
+        self._send(Channel.EVENT, event, f"{self.subject_id}/{self.name}/{event}", data, None)
 
     def conclude(
         self, actor_id: str, sentence: str, result: Result, cancellation_id: str | None = None
     ) -> Result:
         """State in one sentence what happened (the timeline) and keep the answer for retries."""
         self._concluded = {
-            "key": effect_key(self.subject_id, self.step),
+            "key": effect_key(self.subject_id, self.name),
             "order_id": self.order_id,
             "cancellation_id": cancellation_id,
             "happened_at": self.at,
@@ -122,27 +120,25 @@ class Effect:
 
 def perform(
     database: Database,
-    *,
-    subject_id: str,
-    step: str,
-    order_id: str,
-    at: datetime,
+    step: Step,
+    name: str,
     result: type[Result],
     work: Callable[[Effect], Result],
 ) -> Result:
-    """Run `work` once for `<subject_id>/<step>`; a second call answers what the first one concluded.
+    """Run `work` once for `<subject>/<name>`; a second call answers what the first one concluded.
 
     Effects of one order run one after the other (an advisory lock), so concurrent retries meet the
     finished row. `work` that returns without `conclude` changes nothing and is not remembered.
     """
-    with database.transaction(step) as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(order_id, 0))))
+    with database.transaction(name) as connection:
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(step.order_id, 0))
+        connection.execute(select(lock))
         stored = connection.execute(
-            select(_effects.c.result).where(_effects.c.key == effect_key(subject_id, step))
+            select(_effects.c.result).where(_effects.c.key == effect_key(step.subject_id, name))
         ).scalar_one_or_none()
         if stored is not None:
             return result.model_validate(stored)
-        effect = Effect(connection, subject_id, step, order_id, at)
+        effect = Effect(connection, step, name)
         answer = work(effect)
         effect.write()
         return answer

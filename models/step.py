@@ -1,0 +1,57 @@
+"""What an activity is asked to do: on which case, and at which instant."""
+
+from pydantic import AwareDatetime
+
+from models.base import Message
+from models.decision import DecisionAttempt
+from models.ticket import NoteRef
+
+
+class Step(Message):
+    """One effect on one case; `at` is the workflow's time, never the worker's."""
+
+    subject_id: str
+    order_id: str
+    at: AwareDatetime
+
+
+class NumberedStep(Step):
+    """An effect that happens several times in one case: the n-th reminder, the n-th question."""
+
+    number: int
+
+
+class Done(Message):
+    """The answer of an effect that has nothing to say."""
+
+    done: bool = True
+
+
+class ActedStep(Step):
+    """An effect that a named person asked for."""
+
+    actor_id: str
+
+
+class DecisionStep(Step):
+    """Settling a case with one attempt."""
+
+    attempt: DecisionAttempt
+
+
+class NoteStep(Step):
+    """A question or an answer whose text is stored as a note."""
+
+    note: NoteRef
+
+
+class StockStep(Step):
+    """An order that waits for keys of these SKUs."""
+
+    missing_skus: tuple[str, ...]
+
+
+class AttentionStep(NumberedStep):
+    """The n-th time that a case needs a person, and why."""
+
+    problem: str

@@ -1,0 +1,271 @@
+"""Cancellations in the book: receiving a request, quoting, validating its window, compensating."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
+
+from models.cancellation import (
+    OVER,
+    Assessment,
+    CancellationRequest,
+    CancellationStatus,
+    Compensation,
+    LineFacts,
+    Quote,
+)
+from models.errors import NotFound, Refused
+from models.ids import SYSTEM_USER, cancellation_workflow_id
+from models.money import Money
+from models.notice import NoticeKind
+from models.order import OrderStatus
+from models.policy import CancellationPolicy
+from models.principal import Principal
+from models.step import Done, Step
+from models.tables.column import table
+from models.tables.product_key import KeyRevealRow
+from rules.cancellation import explain, quote
+from rules.term import term_days
+from storage import case as case_book
+from storage import ticket as ticket_book
+from storage.effect import Effect, perform
+from storage.engine import Database
+
+cancellations = case_book.cancellations
+software = case_book.software
+lines = case_book.lines
+orders = case_book.orders
+products = case_book.products
+credits_ = case_book.credits_
+reveals = table(KeyRevealRow)
+
+
+def quote_software(
+    connection: Connection,
+    software_id: str,
+    received_at: datetime,
+    *,
+    requested: Money | None = None,
+    own_id: str | None = None,
+) -> Quote:
+    """What cancelling this item brings at that instant; the case `own_id` does not stand in its own way."""
+    line = _line_of(connection, software_id, own_id)
+    return quote(
+        _facts(line), CancellationPolicy.model_validate(line.policy), received_at, requested
+    )
+
+
+def _line_of(connection: Connection, software_id: str, own_id: str | None) -> Row[Any]:
+    live = (
+        select(cancellations.c.id)
+        .where(
+            cancellations.c.line_id == lines.c.id,
+            cancellations.c.status.not_in(OVER),
+            cancellations.c.id != (own_id or ""),
+        )
+        .exists()
+    )
+    found = connection.execute(
+        select(
+            lines,
+            orders.c.placed_at,
+            orders.c.status.label("order_status"),
+            products.c.term_duration,
+            exists().where(credits_.c.line_id == lines.c.id).label("cancelled"),
+            live.label("cancellation_open"),
+            exists().where(reveals.c.line_id == lines.c.id).label("key_revealed"),
+        )
+        .join(software, software.c.line_id == lines.c.id)
+        .join(orders, orders.c.id == lines.c.order_id)
+        .join(products, products.c.sku == lines.c.sku)
+        .where(software.c.id == software_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("software")
+    return found
+
+
+def _facts(line: Row[Any]) -> LineFacts:
+    return LineFacts(
+        line_id=line.id,
+        placed_at=line.placed_at,
+        window_closes_at=line.window_closes_at,
+        quantity=line.quantity,
+        unit_price=Money(amount_minor=line.unit_price_minor, currency=line.currency),
+        total=Money(amount_minor=line.total_minor, currency=line.currency),
+        term_days=term_days(line.term_duration, line.placed_at),
+        fulfilled=line.order_status in (OrderStatus.FULFILLED, OrderStatus.FINAL),
+        cancelled=line.cancelled,
+        cancellation_open=line.cancellation_open,
+        key_revealed=line.key_revealed,
+    )
+
+
+def receive_cancellation(
+    database: Database,
+    request: CancellationRequest,
+    cancellation_id: str,
+    order_id: str,
+    requester: Principal,
+    received_at: datetime,
+) -> Done:
+    """Write the request if the rule grants it; Refused with the rule's reason otherwise, and nothing written."""
+
+    def work(effect: Effect) -> Done:
+        connection = effect.connection
+        line = _line_of(connection, request.software_id, None)
+        effect.belongs_to(line.partner_id, line.customer_id)
+        found = quote_software(
+            connection, request.software_id, received_at, requested=request.requested_amount
+        )
+        if found.reason is not None:
+            raise refusal(found)
+        requested = request.requested_amount or found.credit
+        _insert(connection, request, cancellation_id, line, requester, received_at, requested)
+        effect.audit(
+            requester.user_id, "cancellation.requested", cancellation_id, amount=str(requested)
+        )
+        return effect.conclude(
+            requester.user_id,
+            "A cancellation was requested.",
+            Done(),
+            cancellation_id=cancellation_id,
+        )
+
+    step = Step(subject_id=cancellation_id, order_id=order_id, at=received_at)
+    return perform(database, step, "receive_cancellation", Done, work)
+
+
+def refusal(found: Quote) -> Refused:
+    """The rule's no, with what a person or a program needs to understand it."""
+    assert found.reason is not None
+    return Refused(
+        found.reason,
+        explain(found),
+        deadline=found.deadline.isoformat(),
+        received_at=found.received_at.isoformat(),
+        credit=found.credit.model_dump(),
+    )
+
+
+def _insert(
+    connection: Connection,
+    request: CancellationRequest,
+    cancellation_id: str,
+    line: Row[Any],
+    requester: Principal,
+    received_at: datetime,
+    requested: Money,
+) -> None:
+    earlier = connection.execute(
+        select(func.count()).select_from(cancellations).where(cancellations.c.line_id == line.id)
+    ).scalar_one()
+    connection.execute(
+        insert(cancellations).values(
+            id=cancellation_id,
+            line_id=line.id,
+            order_id=line.order_id,
+            partner_id=line.partner_id,
+            customer_id=line.customer_id,
+            request_number=earlier + 1,
+            workflow_id=cancellation_workflow_id(line.id, earlier + 1),
+            requester_id=requester.user_id,
+            received_at=received_at,
+            line_total_minor=line.total_minor,
+            currency=line.currency,
+            window_closes_at=line.window_closes_at,
+            status=CancellationStatus.RECEIVED,
+            status_at=received_at,
+            reason=request.reason,
+            impact=request.impact,
+            title=request.title,
+            requested_minor=requested.amount_minor,
+            contact_name=request.contact.name,
+            contact_email=request.contact.email,
+            contact_phone=request.contact.phone,
+        )
+    )
+
+
+def validate_window(database: Database, step: Step) -> Assessment:
+    """Decide once more, in the process, whether the request stands, by the instant it was received.
+
+    The verdict is stored with the case, with every fact it was taken from.
+    """
+
+    def work(effect: Effect) -> Assessment:
+        connection = effect.connection
+        case = case_book.load_case(connection, step.subject_id)
+        effect.belongs_to(case.partner_id, case.customer_id)
+        found = quote_software(
+            connection,
+            case.software_id,
+            case.received_at,
+            requested=Money(amount_minor=case.requested_minor, currency=case.currency),
+            own_id=case.id,
+        )
+        connection.execute(
+            update(cancellations)
+            .where(cancellations.c.id == case.id)
+            .values(quote=found.model_dump(mode="json"))
+        )
+        if not found.eligible:
+            _refuse(effect, case, step, found)
+        effect.audit(SYSTEM_USER, "cancellation.assessed", case.id, eligible=found.eligible)
+        return effect.conclude(
+            SYSTEM_USER, explain(found), _assessment(case, found), cancellation_id=case.id
+        )
+
+    return perform(database, step, "validate_window", Assessment, work)
+
+
+def _refuse(effect: Effect, case: Row[Any], step: Step, found: Quote) -> None:
+    case_book.set_status(effect.connection, step, CancellationStatus.INELIGIBLE)
+    effect.tell(
+        NoticeKind.CANCELLATION_INELIGIBLE,
+        [case.requester_id],
+        **case_book.facts(case),
+        reason_text=explain(found),
+        deadline=found.deadline.isoformat(),
+    )
+
+
+def _assessment(case: Row[Any], found: Quote) -> Assessment:
+    plan = CancellationPolicy.model_validate(case.policy).approval
+    return Assessment(
+        eligible=found.eligible,
+        reason=found.reason,
+        credit_minor=found.credit.amount_minor,
+        requested_minor=case.requested_minor,
+        currency=case.currency,
+        deadline=found.deadline,
+        mode=plan.mode,
+        remind_after=plan.remind_after,
+        escalate_after=plan.escalate_after,
+        expire_after=plan.expire_after,
+    )
+
+
+def compensate_cancellation(database: Database, step: Step, actor_id: str) -> Compensation:
+    """End an approved but uncredited case by an operator's word; a booked credit is never taken back here."""
+
+    def work(effect: Effect) -> Compensation:
+        connection = effect.connection
+        case = case_book.load_case(connection, step.subject_id)
+        if case.status != CancellationStatus.APPROVED:
+            return Compensation(compensated=False)
+        effect.belongs_to(case.partner_id, case.customer_id)
+        ticket_book.close(connection, case.ticket_id, step.at)
+        case_book.set_status(connection, step, CancellationStatus.COMPENSATED)
+        effect.tell(
+            NoticeKind.CANCELLATION_COMPENSATED, [case.requester_id], **case_book.facts(case)
+        )
+        effect.audit(actor_id, "cancellation.compensated", case.id)
+        return effect.conclude(
+            actor_id,
+            "An operator ended the case before the credit.",
+            Compensation(compensated=True),
+            cancellation_id=case.id,
+        )
+
+    return perform(database, step, "compensate_cancellation", Compensation, work)

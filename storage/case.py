@@ -1,0 +1,91 @@
+"""One cancellation with everything its steps look at: order, line, product, customer, ticket, decision."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from models.cancellation import CancellationStatus
+from models.money import Money
+from models.step import Step
+from models.tables.cancellation import CancellationRow, CreditRow, DecisionRow
+from models.tables.catalogue import CustomerRow, ProductRow
+from models.tables.column import table
+from models.tables.order import OrderLineRow, OrderRow, SoftwareItemRow
+from models.tables.ticket import TicketRow
+
+cancellations = table(CancellationRow)
+decisions = table(DecisionRow)
+credits_ = table(CreditRow)
+tickets = table(TicketRow)
+orders = table(OrderRow)
+lines = table(OrderLineRow)
+software = table(SoftwareItemRow)
+customers = table(CustomerRow)
+products = table(ProductRow)
+
+CASE = (
+    select(
+        cancellations,
+        orders.c.number.label("order_number"),
+        orders.c.placed_at,
+        orders.c.status.label("order_status"),
+        lines.c.quantity,
+        lines.c.unit_price_minor,
+        lines.c.policy,
+        software.c.id.label("software_id"),
+        products.c.title.label("product_title"),
+        products.c.family,
+        products.c.term_duration,
+        customers.c.name.label("customer_name"),
+        customers.c.tenant_id.label("customer_tenant"),
+        customers.c.domain.label("customer_domain"),
+        tickets.c.id.label("ticket_id"),
+        tickets.c.number.label("ticket_number"),
+        tickets.c.respond_by,
+        decisions.c.id.label("decision_id"),
+        decisions.c.verdict,
+        decisions.c.decided_by,
+        decisions.c.decided_at,
+        decisions.c.amount_minor.label("approved_minor"),
+        credits_.c.id.label("credit_id"),
+        credits_.c.number.label("credit_number"),
+    )
+    .join(orders, orders.c.id == cancellations.c.order_id)
+    .join(lines, lines.c.id == cancellations.c.line_id)
+    .join(software, software.c.line_id == lines.c.id)
+    .join(products, products.c.sku == lines.c.sku)
+    .join(customers, customers.c.id == cancellations.c.customer_id)
+    .outerjoin(tickets, tickets.c.cancellation_id == cancellations.c.id)
+    .outerjoin(decisions, decisions.c.cancellation_id == cancellations.c.id)
+    .outerjoin(credits_, credits_.c.cancellation_id == cancellations.c.id)
+)
+
+
+def load_case(connection: Connection, cancellation_id: str) -> Row[Any]:
+    """The case behind a step; a missing one is a programming error."""
+    return connection.execute(CASE.where(cancellations.c.id == cancellation_id)).one()
+
+
+def facts(case: Row[Any]) -> dict[str, Any]:
+    """What every notice about a case may say; no contact data."""
+    requested = Money(amount_minor=case.requested_minor, currency=case.currency)
+    return {
+        "order_number": case.order_number,
+        "customer_name": case.customer_name,
+        "cancellation_id": case.id,
+        "ticket_id": case.ticket_id,
+        "ticket_number": case.ticket_number,
+        "product": case.product_title,
+        "requested": str(requested),
+        "impact": case.impact,
+        "respond_by": case.respond_by.isoformat() if case.respond_by else None,
+    }
+
+
+def set_status(connection: Connection, step: Step, status: CancellationStatus) -> None:
+    """Move the case on; the database refuses an illegal move."""
+    connection.execute(
+        update(cancellations)
+        .where(cancellations.c.id == step.subject_id)
+        .values(status=status, status_at=step.at)
+    )

@@ -1,0 +1,197 @@
+"""Decisions in the book: every attempt, and the one verdict that settles a case."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from models.cancellation import CancellationStatus
+from models.decision import DecisionAttempt, DecisionRecord, Verdict
+from models.event import OutgoingType
+from models.ids import POLICY_USER, SYSTEM_USER
+from models.money import Money
+from models.notice import NoticeKind
+from models.policy import CancellationPolicy
+from models.principal import Role
+from models.step import Step
+from models.tables.cancellation import DecisionAttemptRow
+from models.tables.column import table
+from rules.approval import may_decide
+from storage import case as case_book
+from storage import principal as people
+from storage import ticket as ticket_book
+from storage.effect import Effect, perform
+from storage.engine import Database
+
+attempts = table(DecisionAttemptRow)
+decisions = case_book.decisions
+
+_STATUS = {
+    Verdict.APPROVED: CancellationStatus.APPROVED,
+    Verdict.DECLINED: CancellationStatus.DECLINED,
+    Verdict.WITHDRAWN: CancellationStatus.WITHDRAWN,
+    Verdict.EXPIRED: CancellationStatus.EXPIRED,
+}
+_NOTICE = {
+    Verdict.DECLINED: NoticeKind.CANCELLATION_DECLINED,
+    Verdict.WITHDRAWN: NoticeKind.CANCELLATION_WITHDRAWN,
+    Verdict.EXPIRED: NoticeKind.CANCELLATION_EXPIRED,
+}
+_SENTENCE = {
+    Verdict.APPROVED: "The cancellation was approved.",
+    Verdict.DECLINED: "The cancellation was declined.",
+    Verdict.WITHDRAWN: "The cancellation was withdrawn.",
+    Verdict.EXPIRED: "Nobody decided in time; the case expired.",
+}
+
+
+def note_attempt(
+    database: Database, attempt: DecisionAttempt, note: str | None, attempted_at: datetime
+) -> None:
+    """Remember who tried what, with the note's text, before the workflow is asked; a repeat adds nothing."""
+    with database.transaction() as connection:
+        connection.execute(
+            upsert(attempts)
+            .values(
+                id=attempt.id,
+                cancellation_id=attempt.cancellation_id,
+                actor_id=attempt.actor_id,
+                verdict=attempt.verdict,
+                amount_minor=attempt.amount_minor,
+                note=note,
+                attempted_at=attempted_at,
+            )
+            .on_conflict_do_nothing()
+        )
+
+
+def record_decision(database: Database, step: Step, attempt: DecisionAttempt) -> DecisionRecord:
+    """Settle the case with this attempt, unless a rule forbids it; a later attempt is told who was first.
+
+    Authority is read here again, in the transaction that commits: a role lost since the click counts.
+    """
+
+    def work(effect: Effect) -> DecisionRecord:
+        connection = effect.connection
+        case = case_book.load_case(connection, step.subject_id)
+        refusal = _refusal(connection, case, attempt)
+        if refusal is not None:
+            return refusal
+        effect.belongs_to(case.partner_id, case.customer_id)
+        amount = _amount(case, attempt)
+        _insert(connection, case, attempt, amount, step.at)
+        case_book.set_status(connection, step, _STATUS[attempt.verdict])
+        if attempt.verdict is not Verdict.APPROVED:
+            ticket_book.close(connection, case.ticket_id, step.at)
+            note_given = _note(connection, attempt.id) is not None
+            effect.tell(
+                _NOTICE[attempt.verdict],
+                [case.requester_id],
+                **case_book.facts(case),
+                note_given=note_given,
+            )
+        effect.publish(
+            OutgoingType.CANCELLATION_DECIDED,
+            cancellation_id=case.id,
+            order_id=case.order_id,
+            verdict=attempt.verdict,
+        )
+        effect.audit(
+            attempt.actor_id, f"cancellation.{attempt.verdict}", case.id, amount_minor=amount
+        )
+        return effect.conclude(
+            attempt.actor_id,
+            _SENTENCE[attempt.verdict],
+            DecisionRecord(
+                recorded=True,
+                decision_id=attempt.id,
+                verdict=attempt.verdict,
+                decided_by=attempt.actor_id,
+                amount_minor=amount,
+            ),
+            cancellation_id=case.id,
+        )
+
+    return perform(database, step, "record_decision", DecisionRecord, work)
+
+
+def _amount(case: Row[Any], attempt: DecisionAttempt) -> int | None:
+    if attempt.verdict is not Verdict.APPROVED:
+        return None
+    return case.requested_minor if attempt.amount_minor is None else attempt.amount_minor
+
+
+def _refusal(
+    connection: Connection, case: Row[Any], attempt: DecisionAttempt
+) -> DecisionRecord | None:
+    if attempt.verdict is Verdict.EXPIRED:
+        return (
+            None if attempt.actor_id == SYSTEM_USER else _refused("forbidden", "Only time expires.")
+        )
+    if attempt.verdict is Verdict.WITHDRAWN:
+        return _withdrawal_refusal(connection, case, attempt)
+    credit = Money(amount_minor=case.requested_minor, currency=case.currency)
+    amount = attempt.amount_minor
+    refusal = may_decide(
+        _roles(connection, case, attempt.actor_id),
+        requester_id=case.requester_id,
+        actor_id=attempt.actor_id,
+        credit=credit,
+        amount=None if amount is None else Money(amount_minor=amount, currency=case.currency),
+        mode=CancellationPolicy.model_validate(case.policy).approval.mode,
+    )
+    return None if refusal is None else _refused(refusal.code, refusal.sentence)
+
+
+def _withdrawal_refusal(
+    connection: Connection, case: Row[Any], attempt: DecisionAttempt
+) -> DecisionRecord | None:
+    if attempt.actor_id == case.requester_id:
+        return None
+    if Role.ADMIN_AGENT in _roles(connection, case, attempt.actor_id):
+        return None
+    return _refused("forbidden", "Only an admin agent of the requesting partner may withdraw.")
+
+
+def _roles(connection: Connection, case: Row[Any], actor_id: str) -> frozenset[Role]:
+    """The actor's roles over this case: none outside their own partner."""
+    if actor_id == POLICY_USER:
+        return frozenset()
+    principal = people.principal_of(connection, actor_id)
+    if principal is None or not principal.covers(case.partner_id, case.customer_id):
+        return frozenset()
+    return principal.roles
+
+
+def _refused(code: str, sentence: str) -> DecisionRecord:
+    return DecisionRecord(recorded=False, refusal_code=code, refusal=sentence)
+
+
+def _note(connection: Connection, attempt_id: str) -> str | None:
+    note: str | None = connection.execute(
+        select(attempts.c.note).where(attempts.c.id == attempt_id)
+    ).scalar_one_or_none()
+    return note
+
+
+def _insert(
+    connection: Connection,
+    case: Row[Any],
+    attempt: DecisionAttempt,
+    amount: int | None,
+    at: datetime,
+) -> None:
+    connection.execute(
+        insert(decisions).values(
+            id=attempt.id,
+            cancellation_id=case.id,
+            requester_id=case.requester_id,
+            decided_by=attempt.actor_id,
+            verdict=attempt.verdict,
+            amount_minor=amount,
+            note=_note(connection, attempt.id),
+            decided_at=at,
+            automatic=attempt.actor_id in (POLICY_USER, SYSTEM_USER),
+        )
+    )

@@ -1,0 +1,174 @@
+"""The double-entry ledger: charging an order, reversing the charge, booking a credit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from models.ids import SYSTEM_USER, Prefix, effect_key, new_id
+from models.ledger import AccountKind, EntryKind
+from models.notice import NoticeKind
+from models.order import OrderStatus
+from models.software import SoftwareStatus
+from models.step import Done, Step
+from models.tables.column import table
+from models.tables.ledger import AccountRow, EntryRow, PostingRow
+from storage import order as order_book
+from storage import ticket as ticket_book
+from storage.effect import Effect, perform
+from storage.engine import Database
+
+accounts = table(AccountRow)
+entries = table(EntryRow)
+postings = table(PostingRow)
+
+
+def charge_order(database: Database, step: Step) -> Done:
+    """Charge the partner's account with the order's total: debit receivable, credit sales."""
+
+    def work(effect: Effect) -> Done:
+        order = order_book.load(effect.connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        _post(
+            effect.connection,
+            order,
+            kind=EntryKind.CHARGE,
+            business_key=effect_key(order.id, "charge"),
+            at=step.at,
+            debit=AccountKind.RECEIVABLE,
+            credit=AccountKind.SALES,
+            amount_minor=order.total_minor,
+        )
+        order_book.set_status(effect.connection, order.id, OrderStatus.CHARGED, step.at)
+        total = order_book.facts(order)["total"]
+        effect.audit(SYSTEM_USER, "order.charged", order.id, amount=total)
+        return effect.conclude(SYSTEM_USER, f"The partner's account was charged {total}.", Done())
+
+    return perform(database, step, "charge_order", Done, work)
+
+
+def reverse_charge(database: Database, step: Step) -> Done:
+    """Undo the charge of an order that could not be fulfilled; an order never charged is only closed."""
+
+    def work(effect: Effect) -> Done:
+        connection = effect.connection
+        order = order_book.load(connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        charge = connection.execute(
+            select(entries).where(entries.c.business_key == effect_key(order.id, "charge"))
+        ).one_or_none()
+        if charge is None:
+            order_book.set_status(connection, order.id, OrderStatus.REFUSED, step.at)
+            effect.audit(SYSTEM_USER, "order.refused", order.id)
+            return effect.conclude(SYSTEM_USER, "The order was closed uncharged.", Done())
+        _post(
+            connection,
+            order,
+            kind=EntryKind.REVERSAL,
+            business_key=effect_key(order.id, "reversal"),
+            at=step.at,
+            debit=AccountKind.SALES,
+            credit=AccountKind.RECEIVABLE,
+            amount_minor=order.total_minor,
+            reverses_id=charge.id,
+        )
+        order_book.set_status(connection, order.id, OrderStatus.FAILED, step.at)
+        order_book.set_software_status(connection, order.id, SoftwareStatus.CANCELLED, step.at)
+        ticket_book.close_incident(connection, order.id, step.at)
+        facts = order_book.facts(order)
+        effect.tell(
+            NoticeKind.ORDER_FAILED,
+            [order.placed_by],
+            **facts,
+            reason="no product keys could be had in time",
+        )
+        effect.audit(SYSTEM_USER, "order.charge_reversed", order.id, amount=facts["total"])
+        return effect.conclude(SYSTEM_USER, f"The charge of {facts['total']} was reversed.", Done())
+
+    return perform(database, step, "reverse_charge", Done, work)
+
+
+def post_credit(
+    connection: Connection, order: Row[Any], line_id: str, key: str, amount_minor: int, at: datetime
+) -> str:
+    """Give money back: debit refunds, credit receivable. Returns the entry's id."""
+    return _post(
+        connection,
+        order,
+        kind=EntryKind.CREDIT,
+        business_key=key,
+        at=at,
+        debit=AccountKind.REFUNDS,
+        credit=AccountKind.RECEIVABLE,
+        amount_minor=amount_minor,
+        line_id=line_id,
+    )
+
+
+def _post(
+    connection: Connection,
+    order: Row[Any],
+    *,
+    kind: EntryKind,
+    business_key: str,
+    at: datetime,
+    debit: AccountKind,
+    credit: AccountKind,
+    amount_minor: int,
+    line_id: str | None = None,
+    reverses_id: str | None = None,
+) -> str:
+    """The one writer of money. Versions and balances are filled by the database as the postings land."""
+    account_ids = _accounts(connection, order.partner_id, order.currency, (debit, credit))
+    entry_id = new_id(Prefix.ENTRY)
+    connection.execute(
+        insert(entries).values(
+            id=entry_id,
+            kind=kind,
+            business_key=business_key,
+            partner_id=order.partner_id,
+            order_id=order.id,
+            line_id=line_id,
+            currency=order.currency,
+            booked_at=at,
+            reverses_id=reverses_id,
+        )
+    )
+    sides = {account_ids[debit]: amount_minor, account_ids[credit]: -amount_minor}
+    owner = {"entry_id": entry_id, "partner_id": order.partner_id, "currency": order.currency}
+    # Accounts are locked in the order of their ids, so that two entries can never wait for each other.
+    connection.execute(
+        insert(postings),
+        [owner | {"account_id": a, "amount_minor": m} for a, m in sorted(sides.items())],
+    )
+    return entry_id
+
+
+def _accounts(
+    connection: Connection, partner_id: str, currency: str, kinds: Sequence[AccountKind]
+) -> dict[str, str]:
+    wanted = select(accounts.c.kind, accounts.c.id).where(
+        accounts.c.partner_id == partner_id,
+        accounts.c.currency == currency,
+        accounts.c.kind.in_(kinds),
+    )
+    found = {row.kind: row.id for row in connection.execute(wanted)}
+    if len(found) == len(kinds):
+        return found
+    connection.execute(
+        upsert(accounts).on_conflict_do_nothing(),
+        [
+            {
+                "id": new_id(Prefix.ACCOUNT),
+                "partner_id": partner_id,
+                "kind": kind,
+                "currency": currency,
+                "balance_minor": 0,
+                "version": 0,
+            }
+            for kind in sorted(kinds)
+        ],
+    )
+    return {row.kind: row.id for row in connection.execute(wanted)}

@@ -1,0 +1,305 @@
+"""Orders in the book: placing, validating, delivering and closing; storage/order_view.py reads them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
+
+from models.cancellation import OVER
+from models.event import OutgoingType
+from models.ids import SYSTEM_USER, Prefix, new_id
+from models.money import Money
+from models.notice import NoticeKind
+from models.order import OrderDraft, OrderStatus, Settlement, Validation
+from models.policy import CancellationPolicy
+from models.principal import Principal
+from models.software import SoftwareStatus
+from models.step import Done, Step
+from models.tables.cancellation import CancellationRow, CreditRow
+from models.tables.catalogue import CustomerRow, PolicyRow, PriceRow, ProductRow
+from models.tables.column import table
+from models.tables.order import OrderLineRow, OrderRow, SoftwareItemRow
+from storage.effect import Effect, perform
+from storage.engine import Database
+from storage.refusal import unknown_sku, wrong_currency, wrong_quantity
+
+orders = table(OrderRow)
+lines = table(OrderLineRow)
+software = table(SoftwareItemRow)
+customers = table(CustomerRow)
+products = table(ProductRow)
+prices = table(PriceRow)
+policies = table(PolicyRow)
+cancellations = table(CancellationRow)
+credits_ = table(CreditRow)
+
+
+def place_order(
+    database: Database,
+    draft: OrderDraft,
+    order_id: str,
+    placed_by: Principal,
+    received_at: datetime,
+) -> Done:
+    """Write the order with its lines, prices and frozen policies; a repeat under the same id does nothing."""
+
+    def work(effect: Effect) -> Done:
+        connection = effect.connection
+        partner_id = connection.execute(
+            select(customers.c.partner_id).where(customers.c.id == draft.customer_id)
+        ).scalar_one()
+        effect.belongs_to(partner_id, draft.customer_id)
+        priced = _price_lines(connection, draft, received_at)
+        owner = {"order_id": order_id, "partner_id": partner_id, "customer_id": draft.customer_id}
+        connection.execute(
+            insert(orders).values(
+                id=order_id,
+                partner_id=partner_id,
+                customer_id=draft.customer_id,
+                placed_by=placed_by.user_id,
+                placed_at=received_at,
+                currency=draft.currency,
+                total_minor=sum(line["total_minor"] for line in priced),
+                reference=draft.reference,
+                status=OrderStatus.PLACED,
+                status_at=received_at,
+            )
+        )
+        connection.execute(insert(lines), [owner | line for line in priced])
+        connection.execute(
+            insert(software),
+            [
+                owner
+                | {
+                    "id": new_id(Prefix.SOFTWARE),
+                    "line_id": line["id"],
+                    "status": SoftwareStatus.PREPARING,
+                    "status_at": received_at,
+                }
+                for line in priced
+            ],
+        )
+        effect.audit(placed_by.user_id, "order.placed", order_id, lines=len(priced))
+        return effect.conclude(placed_by.user_id, "The order was placed.", Done())
+
+    step = Step(subject_id=order_id, order_id=order_id, at=received_at)
+    return perform(database, step, "place_order", Done, work)
+
+
+def _price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list[dict[str, Any]]:
+    found = {
+        row.sku: row
+        for row in connection.execute(
+            select(products, prices.c.amount_minor)
+            .outerjoin(
+                prices, and_(prices.c.sku == products.c.sku, prices.c.currency == draft.currency)
+            )
+            .where(products.c.sku.in_([line.sku for line in draft.lines]))
+        )
+    }
+    in_force = _policies_in_force(connection, {row.family for row in found.values()}, at)
+    priced = []
+    for number, line in enumerate(draft.lines, start=1):
+        product = found.get(line.sku)
+        if product is None:
+            raise unknown_sku(line.sku, number)
+        if product.amount_minor is None:
+            raise wrong_currency(line.sku, draft.currency, number)
+        if line.quantity > product.maximum_quantity:
+            raise wrong_quantity(line.sku, product.maximum_quantity, number)
+        row = in_force[product.family]
+        policy = CancellationPolicy.model_validate(row.document)
+        priced.append(
+            {
+                "id": new_id(Prefix.LINE),
+                "line_number": number,
+                "sku": line.sku,
+                "quantity": line.quantity,
+                "unit_price_minor": product.amount_minor,
+                "total_minor": product.amount_minor * line.quantity,
+                "currency": draft.currency,
+                "policy_id": row.id,
+                "policy": row.document,
+                "policy_sha256": row.sha256,
+                "window_closes_at": policy.window_closes_at(at),
+            }
+        )
+    return priced
+
+
+def _policies_in_force(
+    connection: Connection, families: Iterable[str], at: datetime
+) -> dict[str, Row[Any]]:
+    newest = (
+        select(policies)
+        .where(policies.c.family.in_(list(families)), policies.c.effective_from <= at)
+        .order_by(policies.c.family, policies.c.effective_from.desc())
+        .distinct(policies.c.family)
+    )
+    return {row.family: row for row in connection.execute(newest)}
+
+
+def load(connection: Connection, order_id: str) -> Row[Any]:
+    """One order with its customer's name and tenant; the row that notices and summaries are made from."""
+    return connection.execute(
+        select(
+            orders,
+            customers.c.name.label("customer_name"),
+            customers.c.tenant_id.label("customer_tenant"),
+            customers.c.domain.label("customer_domain"),
+        )
+        .join(customers, customers.c.id == orders.c.customer_id)
+        .where(orders.c.id == order_id)
+    ).one()
+
+
+def facts(order: Row[Any]) -> dict[str, Any]:
+    """What every notice about an order may say."""
+    return {
+        "order_number": order.number,
+        "customer_name": order.customer_name,
+        "total": str(Money(amount_minor=order.total_minor, currency=order.currency)),
+    }
+
+
+def set_status(connection: Connection, order_id: str, status: OrderStatus, at: datetime) -> None:
+    """Move the order on; the database refuses an illegal move."""
+    connection.execute(
+        update(orders).where(orders.c.id == order_id).values(status=status, status_at=at)
+    )
+
+
+def set_software_status(
+    connection: Connection, order_id: str, status: SoftwareStatus, at: datetime
+) -> None:
+    """Move every item of an order on."""
+    connection.execute(
+        update(software).where(software.c.order_id == order_id).values(status=status, status_at=at)
+    )
+
+
+def validate_order(database: Database, step: Step) -> Validation:
+    """Accept the order for charging, and say until when its windows are open."""
+
+    def work(effect: Effect) -> Validation:
+        connection = effect.connection
+        order = load(connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        last_window = connection.execute(
+            select(lines.c.window_closes_at, lines.c.policy)
+            .where(lines.c.order_id == step.order_id)
+            .order_by(lines.c.window_closes_at.desc())
+            .limit(1)
+        ).one()
+        policy = CancellationPolicy.model_validate(last_window.policy)
+        remind_at = last_window.window_closes_at - policy.remind_before_close
+        effect.audit(SYSTEM_USER, "order.validated", step.order_id)
+        return effect.conclude(
+            SYSTEM_USER,
+            "The order was found valid.",
+            Validation(
+                accepted=True,
+                line_count=_line_count(connection, step.order_id),
+                total_text=facts(order)["total"],
+                remind_at=remind_at if remind_at > order.placed_at else None,
+                window_closes_at=last_window.window_closes_at,
+            ),
+        )
+
+    return perform(database, step, "validate_order", Validation, work)
+
+
+def open_downloads(database: Database, step: Step) -> Done:
+    """Make every item active and the order fulfilled: from now on its buyers may get keys and downloads."""
+
+    def work(effect: Effect) -> Done:
+        connection = effect.connection
+        order = load(connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        set_software_status(connection, step.order_id, SoftwareStatus.ACTIVE, step.at)
+        set_status(connection, step.order_id, OrderStatus.FULFILLED, step.at)
+        closes = _last_window(connection, step.order_id)
+        effect.tell(
+            NoticeKind.ORDER_FULFILLED,
+            [order.placed_by],
+            **facts(order),
+            window_closes_at=closes.isoformat(),
+        )
+        effect.publish(
+            OutgoingType.ORDER_FULFILLED, order_id=step.order_id, order_number=order.number
+        )
+        effect.audit(SYSTEM_USER, "order.fulfilled", step.order_id)
+        return effect.conclude(SYSTEM_USER, "Keys and downloads are ready.", Done())
+
+    return perform(database, step, "open_downloads", Done, work)
+
+
+def remind_window(database: Database, step: Step) -> Done:
+    """Tell the buyer that the cancellation window closes soon."""
+
+    def work(effect: Effect) -> Done:
+        order = load(effect.connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        effect.tell(
+            NoticeKind.WINDOW_CLOSING,
+            [order.placed_by],
+            **facts(order),
+            window_closes_at=_last_window(effect.connection, step.order_id).isoformat(),
+        )
+        effect.audit(SYSTEM_USER, "order.window_closing", step.order_id)
+        return effect.conclude(
+            SYSTEM_USER, "The buyer was told that the window closes soon.", Done()
+        )
+
+    return perform(database, step, "remind_window", Done, work)
+
+
+def finalise_order(database: Database, step: Step) -> Settlement:
+    """Close the order for good once its windows are past and no cancellation of it is open."""
+
+    def work(effect: Effect) -> Settlement:
+        connection = effect.connection
+        order = load(connection, step.order_id)
+        effect.belongs_to(order.partner_id, order.customer_id)
+        open_count = connection.execute(
+            select(func.count())
+            .select_from(cancellations)
+            .where(cancellations.c.order_id == step.order_id, cancellations.c.status.not_in(OVER))
+        ).scalar_one()
+        if open_count:
+            return Settlement(final=False, open_cancellations=open_count)
+        cancelled = _every_line_credited(connection, step.order_id)
+        status = OrderStatus.CANCELLED if cancelled else OrderStatus.FINAL
+        set_status(connection, step.order_id, status, step.at)
+        if not cancelled:
+            effect.tell(NoticeKind.ORDER_FINAL, [order.placed_by], **facts(order))
+        effect.publish(OutgoingType.ORDER_FINAL, order_id=step.order_id, status=status)
+        effect.audit(SYSTEM_USER, f"order.{status}", step.order_id)
+        sentence = (
+            "Every line was cancelled." if cancelled else "The window closed; the order is final."
+        )
+        return effect.conclude(SYSTEM_USER, sentence, Settlement(final=True))
+
+    return perform(database, step, "finalise_order", Settlement, work)
+
+
+def _last_window(connection: Connection, order_id: str) -> datetime:
+    closes: datetime = connection.execute(
+        select(func.max(lines.c.window_closes_at)).where(lines.c.order_id == order_id)
+    ).scalar_one()
+    return closes
+
+
+def _line_count(connection: Connection, order_id: str) -> int:
+    count: int = connection.execute(
+        select(func.count()).select_from(lines).where(lines.c.order_id == order_id)
+    ).scalar_one()
+    return count
+
+
+def _every_line_credited(connection: Connection, order_id: str) -> bool:
+    uncredited = select(lines.c.id).where(
+        lines.c.order_id == order_id, ~exists().where(credits_.c.line_id == lines.c.id)
+    )
+    return connection.execute(uncredited).first() is None
