@@ -1,0 +1,150 @@
+"""Invariants of product keys: one line for life, honest events, legal moves, no working key beside a credit."""
+
+from datetime import timedelta
+
+from storage.invariant import Invariant
+
+PRODUCT_KEYS = (
+    Invariant(
+        code="I9",
+        sentence="A credited line has no working key.",
+        sql="""
+SELECT k.id AS subject, format('%s while line %s is credited', k.state, k.line_id) AS detail
+FROM product_keys k JOIN credits c ON c.line_id = k.line_id
+WHERE k.state NOT IN ('suspended', 'revoked')
+""",
+    ),
+    Invariant(
+        code="I10",
+        sentence="A key is revoked only with a credit for its line.",
+        sql="""
+SELECT k.id AS subject, format('revoked, but line %s was never credited', k.line_id) AS detail
+FROM product_keys k
+WHERE k.state = 'revoked' AND NOT EXISTS (SELECT FROM credits c WHERE c.line_id = k.line_id)
+""",
+    ),
+    Invariant(
+        code="I11",
+        sentence="A key serves one line, ever, and of the product it was bought for; no key is held twice.",
+        sql="""
+SELECT min(id) AS subject, format('%s keys have one fingerprint', count(*)) AS detail
+FROM product_keys GROUP BY fingerprint HAVING count(*) > 1
+UNION ALL
+SELECT line_id, format('%s keys are its unit %s', count(*), unit_number)
+FROM product_keys WHERE line_id IS NOT NULL GROUP BY line_id, unit_number HAVING count(*) > 1
+UNION ALL
+SELECT k.id, format('a key of %s on a line of %s', k.sku, l.sku)
+FROM product_keys k JOIN order_lines l ON l.id = k.line_id WHERE l.sku <> k.sku
+UNION ALL
+SELECT k.id, format('held by line %s, revealed for line %s', k.line_id, r.line_id)
+FROM key_reveals r JOIN product_keys k ON k.id = r.key_id WHERE k.line_id IS DISTINCT FROM r.line_id
+UNION ALL
+SELECT e.key_id, format('allocated %s times', count(*))
+FROM key_events e JOIN key_events before ON before.key_id = e.key_id AND before.number = e.number - 1
+WHERE e.state = 'allocated' AND before.state <> 'suspended'
+GROUP BY e.key_id HAVING count(*) > 1
+""",
+    ),
+    Invariant(
+        code="I12",
+        sentence="A key's state is that of its last event, and its events run from 1 without a hole.",
+        sql="""
+SELECT k.id AS subject, format('%s, but event %s of %s says %s',
+                               k.state, e.last, e.events, coalesce(e.state, 'nothing')) AS detail
+FROM product_keys k
+LEFT JOIN (
+  SELECT key_id, count(*) AS events, max(number) AS last,
+         (array_agg(state ORDER BY number DESC))[1] AS state
+  FROM key_events GROUP BY key_id
+) e ON e.key_id = k.id
+WHERE e.state IS DISTINCT FROM k.state OR e.last IS DISTINCT FROM e.events
+""",
+    ),
+    Invariant(
+        code="I13",
+        sentence="A key made only legal moves; a revoked or returned one never went back to the pool.",
+        sql="""
+SELECT m.key_id AS subject, format('%s at event %s', m.move, m.number) AS detail
+FROM (
+  SELECT key_id, number,
+         coalesce(lag(state) OVER (PARTITION BY key_id ORDER BY number), 'new') || '>' || state AS move
+  FROM key_events
+) m
+WHERE m.move <> ALL (:key_moves)
+""",
+    ),
+    Invariant(
+        code="I22",
+        sentence="A key is revealed only to its own partner or customer, or to staff with a reason, "
+        "and never after its revocation.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT r.id AS subject, concat_ws('; ',
+    CASE
+      WHEN u.customer_id IS NOT NULL AND u.customer_id <> r.customer_id THEN 'to another customer'
+      WHEN u.customer_id IS NULL AND u.partner_id <> r.partner_id THEN 'to another partner'
+      WHEN u.customer_id IS NULL AND u.partner_id IS NULL AND coalesce(r.reason, '') = ''
+        THEN 'to staff without a reason'
+    END,
+    CASE WHEN r.revealed_at > e.happened_at + :age
+      THEN 'the key was revoked at ' || e.happened_at END,
+    CASE WHEN k.state IN ('available', 'quarantined') THEN 'the key is ' || k.state END
+  ) AS detail
+  FROM key_reveals r
+  JOIN users u ON u.id = r.user_id
+  JOIN product_keys k ON k.id = r.key_id
+  LEFT JOIN key_events e ON e.key_id = r.key_id AND e.state = 'revoked'
+) f WHERE f.detail <> ''
+""",
+        # The revealing door and the revoking workflow read two clocks.
+        age=timedelta(seconds=60),
+    ),
+    Invariant(
+        code="K3",
+        sentence="A software item's status is that of its keys and its cancellation; each line has one item.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT s.id AS subject, concat_ws('; ',
+    CASE WHEN s.status = 'active' AND k.working < k.held THEN 'active without all its keys working' END,
+    CASE WHEN s.status = 'suspended' AND k.working > 0 THEN 'suspended with a working key' END,
+    CASE WHEN s.status = 'cancelled' AND k.alive > 0 THEN 'cancelled with a key that is not revoked' END,
+    CASE WHEN s.status IN ('preparing', 'active') AND c.id IS NOT NULL THEN s.status || ' though credited' END,
+    CASE WHEN s.status = 'cancelled' AND c.id IS NULL AND o.status <> 'failed'
+      THEN 'cancelled without a credit' END,
+    CASE WHEN s.status = 'preparing' AND o.status IN ('fulfilled', 'final', 'cancelled')
+      THEN 'preparing in an order that is ' || o.status END
+  ) AS detail
+  FROM software_items s
+  JOIN orders o ON o.id = s.order_id
+  LEFT JOIN credits c ON c.line_id = s.line_id
+  CROSS JOIN LATERAL (
+    SELECT count(*) AS held,
+           count(*) FILTER (WHERE state = 'allocated') AS working,
+           count(*) FILTER (WHERE state IN ('allocated', 'suspended')) AS alive
+    FROM product_keys WHERE line_id = s.line_id
+  ) k
+) f WHERE f.detail <> ''
+UNION ALL
+SELECT l.id, format('%s software items', count(s.id))
+FROM order_lines l LEFT JOIN software_items s ON s.line_id = l.id
+GROUP BY l.id HAVING count(s.id) <> 1
+""",
+    ),
+    Invariant(
+        code="K4",
+        sentence="No download link outlives its cancelled item, its uses or its file's product.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT d.id AS subject, concat_ws('; ',
+    CASE WHEN d.revoked_at IS NULL AND s.status = 'cancelled' THEN 'alive though its item is cancelled' END,
+    CASE WHEN d.uses > d.max_uses THEN format('used %s times of %s', d.uses, d.max_uses) END,
+    CASE WHEN p.sku <> l.sku THEN 'opens a file of another product' END
+  ) AS detail
+  FROM download_links d
+  JOIN software_items s ON s.id = d.software_id
+  JOIN order_lines l ON l.id = d.line_id
+  JOIN product_files p ON p.id = d.file_id
+) f WHERE f.detail <> ''
+""",
+    ),
+)

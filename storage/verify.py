@@ -1,0 +1,84 @@
+"""Verifying the book: every invariant as one query, all on one snapshot, with the rows that break it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import AwareDatetime
+from sqlalchemy import Connection, text
+
+from models.base import Value
+from rules.transition import KEY_MOVES
+from storage.engine import Database
+from storage.invariant import Invariant
+from storage.invariants.cancellation import CANCELLATIONS
+from storage.invariants.ledger import LEDGER
+from storage.invariants.order import ORDERS
+from storage.invariants.product_key import PRODUCT_KEYS
+from storage.invariants.record import RECORDS
+from storage.invariants.tenancy import TENANCY
+
+Progress = Callable[[Invariant], None]
+
+_KEY_MOVES = ["new>available"] + [f"{a}>{b}" for a, ends in KEY_MOVES.items() for b in sorted(ends)]
+
+
+def _place(invariant: Invariant) -> tuple[str, int]:
+    return invariant.code[0], int(invariant.code[1:])
+
+
+INVARIANTS: tuple[Invariant, ...] = tuple(
+    sorted((*LEDGER, *ORDERS, *PRODUCT_KEYS, *CANCELLATIONS, *TENANCY, *RECORDS), key=_place)
+)
+"""Every rule that is checked, in the order of its code."""
+
+
+class Offence(Value):
+    """One row that breaks a rule; no secrets and no contact data."""
+
+    subject: str
+    detail: str
+
+
+class Finding(Value):
+    """One rule with everything that breaks it."""
+
+    code: str
+    sentence: str
+    rows: tuple[Offence, ...]
+
+
+class Report(Value):
+    """All rules on one snapshot."""
+
+    checked_at: AwareDatetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def breaches(self) -> tuple[Finding, ...]:
+        """The rules that do not hold."""
+        return tuple(finding for finding in self.findings if finding.rows)
+
+
+def nothing(invariant: Invariant) -> None:
+    """No progress is wanted."""
+    del invariant
+
+
+def verify(database: Database, now: datetime, progress: Progress = nothing) -> Report:
+    """Run every invariant on one snapshot; `progress` hears of each one before it is run."""
+    with database.reading() as connection:
+        findings = []
+        for invariant in INVARIANTS:
+            progress(invariant)
+            findings.append(check(connection, invariant, now))
+    return Report(checked_at=now, findings=tuple(findings))
+
+
+def check(connection: Connection, invariant: Invariant, now: datetime) -> Finding:
+    """Run one invariant."""
+    known = {"now": now, "age": invariant.age, "key_moves": _KEY_MOVES}
+    statement = text(invariant.sql)
+    wanted = {name: known[name] for name in statement.compile().params}
+    found = connection.execute(statement, wanted)
+    rows = tuple(Offence(subject=str(row.subject), detail=str(row.detail)) for row in found)
+    return Finding(code=invariant.code, sentence=invariant.sentence, rows=rows)
