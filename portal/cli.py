@@ -7,6 +7,7 @@ import sys
 
 import typer
 from pydantic import ValidationError
+from rich.box import HORIZONTALS
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
@@ -55,7 +56,8 @@ def _without_values(error: ValidationError) -> str:
 
 def _complain(message: str, hint: str) -> int:
     block = Group(Text(message), Text(), Text(hint, style="bold"))
-    Console(stderr=True).print(Panel(block, title="keydesk", border_style="red"))
+    # No borders at the sides: paths in the message can be copied.
+    Console(stderr=True).print(Panel(block, HORIZONTALS, title="keydesk", border_style="red"))
     return 1
 
 

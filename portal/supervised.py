@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx2
@@ -64,28 +64,22 @@ class KeydeskProcess:
         self._child.stop((signal.SIGTERM, _STOP_S))
 
 
-def worker_process(
-    command: Sequence[str], environment: Mapping[str, str], data_dir: Path
-) -> KeydeskProcess:
+def worker_process(environment: Mapping[str, str], data_dir: Path) -> KeydeskProcess:
     """The Temporal worker; it has no port, so it touches a file once it polls."""
     ready_file = data_dir / "worker.ready"
-    child = _child(command, "worker", environment, data_dir)
+    child = _child("worker", environment, data_dir)
     return KeydeskProcess("worker", child, ready_file.exists, ready_file)
 
 
-def portal_process(
-    command: Sequence[str], environment: Mapping[str, str], data_dir: Path, url: str
-) -> KeydeskProcess:
+def portal_process(environment: Mapping[str, str], data_dir: Path, url: str) -> KeydeskProcess:
     """The portal; it is ready when it says so over HTTP."""
-    child = _child(command, "portal", environment, data_dir)
+    child = _child("portal", environment, data_dir)
     return KeydeskProcess("portal", child, lambda: _answers(f"{url}/readyz"))
 
 
-def run_step(
-    command: Sequence[str], name: str, environment: Mapping[str, str], data_dir: Path
-) -> None:
+def run_step(name: str, environment: Mapping[str, str], data_dir: Path) -> None:
     """Run a one-off `keydesk <name>` to its end, or say why it failed."""
-    child = _child(command, name, environment, data_dir)
+    child = _child(name, environment, data_dir)
     child.start()
     try:
         code = child.wait(_READY_TIMEOUT_S)
@@ -99,11 +93,9 @@ def run_step(
         )
 
 
-def _child(
-    command: Sequence[str], name: str, environment: Mapping[str, str], data_dir: Path
-) -> ChildProcess:
+def _child(name: str, environment: Mapping[str, str], data_dir: Path) -> ChildProcess:
     return ChildProcess(
-        [*command, name],
+        [*KEYDESK, name],
         log_file=data_dir / "log" / f"{name}.log",
         environment=environment,
     )

@@ -6,14 +6,14 @@ import shutil
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from integrations.temporal_server import TemporalServer
 from models.stack import StackError, StackProblem, out_of_space
-from portal.supervised import KEYDESK, portal_process, run_step, worker_process
+from portal.supervised import portal_process, run_step, worker_process
 from processes.child import inherited_environment
 from processes.interruption import ignore_stop_signals, interruptible
 from processes.leftovers import end_recorded, record
@@ -49,12 +49,11 @@ class Service(Protocol):
 class Supervisor:
     """Runs the stack of one data directory; what `settings` place elsewhere is used, not started."""
 
-    def __init__(self, settings: Settings, say: Say, *, command: Sequence[str] = KEYDESK) -> None:
+    def __init__(self, settings: Settings, say: Say) -> None:
         data_dir = settings.data_dir.absolute()
         self._settings = settings.model_copy(update={"data_dir": data_dir})
         self._data_dir = data_dir
         self._say = say
-        self._command = command
         self._lock = DirectoryLock(data_dir)
         self._services: dict[str, Service] = {}
         self._budgets: dict[str, RestartBudget] = {}
@@ -154,10 +153,10 @@ class Supervisor:
             ("migrate", "seed") if self._settings.mode is Mode.DEVELOPMENT else ("migrate",)
         ):
             began = time.monotonic()
-            run_step(self._command, step, environment, self._data_dir)
+            run_step(step, environment, self._data_dir)
             self._say(f"{step:<12} done  in {time.monotonic() - began:.1f} s")
-        self._launch("worker", worker_process(self._command, environment, self._data_dir))
-        portal = portal_process(self._command, environment, self._data_dir, stack.portal_url)
+        self._launch("worker", worker_process(environment, self._data_dir))
+        portal = portal_process(environment, self._data_dir, stack.portal_url)
         self._launch("portal", portal)
 
     def _launch(self, name: str, service: Service) -> None:
@@ -246,9 +245,7 @@ class Supervisor:
 
 
 @contextmanager
-def own_stack(
-    settings: Settings, say: Say = lambda _line: None, *, command: Sequence[str] = KEYDESK
-) -> Iterator[RunningStack]:
+def own_stack(settings: Settings, say: Say = lambda _line: None) -> Iterator[RunningStack]:
     """A whole stack for one purpose: free ports and a temporary data directory, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="keydesk-") as directory, interruptible():
         # PostgreSQL's account has to pass; nothing can be listed.
@@ -262,7 +259,7 @@ def own_stack(
             "database_url": None,
             "temporal_address": None,
         }
-        supervisor = Supervisor(settings.model_copy(update=places), say, command=command)
+        supervisor = Supervisor(settings.model_copy(update=places), say)
         try:
             yield supervisor.start()
         finally:

@@ -19,7 +19,7 @@ class Ready(BaseHTTPRequestHandler):
             self.wfile.write(b"data: still here\n\n")
             time.sleep(0.1)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         return
 
 

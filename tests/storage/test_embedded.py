@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -23,8 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "postgres"
+def place() -> Iterator[Path]:
+    """Not pytest's own directory: another session of root may close that one to PostgreSQL's account."""
+    with TemporaryDirectory(prefix="keydesk-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def home(place: Path) -> Path:
+    return place / "postgres"
 
 
 @pytest.fixture
@@ -52,8 +60,8 @@ def test_it_answers_under_its_url_and_listens_on_no_port(server: EmbeddedPostgre
     assert scalar(server, "SHOW server_version_num") >= "180000"  # type: ignore[operator]
 
 
-def test_only_tests_give_durability_up(tmp_path: Path, server: EmbeddedPostgres) -> None:
-    durable = EmbeddedPostgres(tmp_path / "durable")
+def test_only_tests_give_durability_up(place: Path, server: EmbeddedPostgres) -> None:
+    durable = EmbeddedPostgres(place / "durable")
     durable.start()
     try:
         for setting in ("fsync", "synchronous_commit", "full_page_writes"):
@@ -146,8 +154,8 @@ def test_two_runs_on_one_directory_are_refused(home: Path, server: EmbeddedPostg
     assert server.alive()
 
 
-def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path / ("deep/" * 30) / "postgres", durable=False)
+def test_a_long_path_gets_its_socket_elsewhere(place: Path) -> None:
+    server = EmbeddedPostgres(place / ("deep/" * 30) / "postgres", durable=False)
     server.start()
     socket_directory = Path(str(scalar(server, "SHOW unix_socket_directories")))
     assert len(str(socket_directory)) < 90
@@ -173,27 +181,27 @@ def test_an_interrupted_creation_is_begun_anew(home: Path) -> None:
 
 
 @pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[tuple[Path, StackProblem]]:
+def full_disk(place: Path) -> Iterator[tuple[Path, StackProblem]]:
     """A file system without room, and what it is called; unmountable, a limit on the size of files stands in."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "keydesk-test", str(place)]
+    disk = place / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "keydesk-test", str(disk)]
     if os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0:
-        yield place, StackProblem.DISK_FULL
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        yield disk, StackProblem.DISK_FULL
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
         return
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 * 1024 * 1024, before[1]))
-    yield place, StackProblem.INIT_FAILED
+    yield disk, StackProblem.INIT_FAILED
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_a_clear_refusal_and_leaves_nothing_behind(
     full_disk: tuple[Path, StackProblem],
 ) -> None:
-    place, problem = full_disk
-    server = EmbeddedPostgres(place / "postgres")
+    disk, problem = full_disk
+    server = EmbeddedPostgres(disk / "postgres")
     with pytest.raises(StackError, match="cannot be created") as caught:
         server.start()
     assert caught.value.problem is problem
-    assert not list((place / "postgres").glob("data*"))
+    assert not list((disk / "postgres").glob("data*"))
