@@ -25,8 +25,8 @@ class KeyVerdict(StrEnum):
 
 
 class KeyLineResult(Value):
-    """A verdict with its row number; the key itself is never repeated."""
+    """A verdict with its row number; the SKU only if it is one, for in a mixed-up file it may be a key."""
 
     row: int
-    sku: str
+    sku: str | None
     verdict: KeyVerdict

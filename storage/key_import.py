@@ -1,5 +1,6 @@
 """Bringing product keys into the pool: sealed on the way in, duplicates found by fingerprint."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,6 +22,9 @@ from models.tables.record import AuditRow
 _keys = table(ProductKeyRow)
 _products = table(ProductRow)
 _audit = table(AuditRow)
+
+_SKU = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
+_LOCK = "keydesk/key-import"
 
 HOUSE_STREAM = "house"
 """The audit stream of what belongs to no order."""
@@ -44,30 +48,23 @@ def add_keys(
     reason: str,
 ) -> tuple[KeyLineResult, ...]:
     """Add one batch as available keys and judge every line of it; bad lines do not stop good ones."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(_LOCK, 0))))
     known = _known_skus(connection, {line.sku for line in lines})
-    verdicts: dict[int, KeyVerdict] = {}
     fresh: dict[bytes, KeyLine] = {}
-    for line in lines:
-        refusal = _refusal(line, known)
-        fingerprint = sealer.fingerprint(line.product_key.get_secret_value())
-        if refusal or fingerprint in fresh:
-            verdicts[line.row] = refusal or KeyVerdict.DUPLICATE
-        else:
-            fresh[fingerprint] = line
+    verdicts = {line.row: _judge(line, known, fresh, sealer) for line in lines}
     rows = [_row(line, mark, sealer, at, by, reason) for mark, line in fresh.items()]
     added = _insert(connection, rows)
-    for mark, line in fresh.items():
-        verdicts[line.row] = KeyVerdict.ADDED if mark in added else KeyVerdict.DUPLICATE
-    return tuple(
-        KeyLineResult(row=line.row, sku=line.sku, verdict=verdicts[line.row]) for line in lines
-    )
+    verdicts |= {
+        line.row: KeyVerdict.DUPLICATE for mark, line in fresh.items() if mark not in added
+    }
+    return tuple(_result(line, known, verdicts[line.row]) for line in lines)
 
 
 def record_import(
     connection: Connection, results: Iterable[KeyLineResult], *, at: datetime, by: str
 ) -> None:
     """Write into the house's audit chain how many keys of which SKU came in."""
-    added = Counter(result.sku for result in results if result.verdict is KeyVerdict.ADDED)
+    added = Counter(str(result.sku) for result in results if result.verdict is KeyVerdict.ADDED)
     if not added:
         return
     entry = {
@@ -94,16 +91,27 @@ def stock_levels(connection: Connection) -> dict[str, int]:
 
 
 def _known_skus(connection: Connection, skus: set[str]) -> set[str]:
-    found = select(_products.c.sku).where(_products.c.sku.in_(skus))
+    # A text that cannot be a SKU is not asked for: PostgreSQL takes no NUL, and a key may stand in its place.
+    plausible = [sku for sku in skus if _SKU.fullmatch(sku)]
+    found = select(_products.c.sku).where(_products.c.sku.in_(plausible))
     return set(connection.execute(found).scalars())
 
 
-def _refusal(line: KeyLine, known: set[str]) -> KeyVerdict | None:
+def _judge(
+    line: KeyLine, known: set[str], fresh: dict[bytes, KeyLine], sealer: Sealer
+) -> KeyVerdict:
+    """The verdict as far as the file tells it; a line that may go in joins the fresh ones."""
     if line.sku not in known:
         return KeyVerdict.UNKNOWN_SKU
-    if not KEY_PATTERN.fullmatch(line.product_key.get_secret_value()):
+    product_key = line.product_key.get_secret_value()
+    if not KEY_PATTERN.fullmatch(product_key):
         return KeyVerdict.MALFORMED
-    return None
+    first = fresh.setdefault(sealer.fingerprint(product_key), line)
+    return KeyVerdict.ADDED if first is line else KeyVerdict.DUPLICATE
+
+
+def _result(line: KeyLine, known: set[str], verdict: KeyVerdict) -> KeyLineResult:
+    return KeyLineResult(row=line.row, sku=line.sku if line.sku in known else None, verdict=verdict)
 
 
 def _row(
