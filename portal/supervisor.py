@@ -104,7 +104,9 @@ class Supervisor:
         return self._data_dir / "pids.json"
 
     def _prepare(self) -> None:
-        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # As root PostgreSQL runs as another account, which has to pass; every file inside is closed.
+        mode = 0o711 if os.geteuid() == 0 else 0o700
+        self._data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         self._lock.acquire()
         self._settings.run_file.unlink(missing_ok=True)
         if shutil.disk_usage(self._data_dir).free < _FREE_BYTES_MIN:

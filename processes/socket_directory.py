@@ -18,11 +18,14 @@ def socket_directory(home: Path, socket_name: str, account: Account | None) -> P
     """
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     name = f"keydesk-{os.geteuid()}-{digest}"
-    places = (home / "socket", Path(tempfile.gettempdir()) / name, Path("/tmp") / name)  # noqa: S108
-    for place in places:
-        if len(os.fsencode(place / socket_name)) <= _PATH_BYTES_MAX:
-            return _trusted(place, account)
-    raise AssertionError("a name under /tmp always fits")
+    if _fits(beside := home / "socket", socket_name):
+        return beside
+    temporary = Path(tempfile.gettempdir()) / name
+    return _trusted(temporary if _fits(temporary, socket_name) else Path("/tmp") / name, account)  # noqa: S108
+
+
+def _fits(place: Path, socket_name: str) -> bool:
+    return len(os.fsencode(place / socket_name)) <= _PATH_BYTES_MAX
 
 
 def _trusted(place: Path, account: Account | None) -> Path:

@@ -260,6 +260,12 @@ def _initdb_command(data: Path, *, durable: bool) -> list[str]:
 def _init_failure(output: str, directory: Path) -> StackError:
     if _NO_SPACE in output:
         return out_of_space("The database cannot be created", directory)
+    if "could not look up effective user" in output:
+        return StackError(
+            StackProblem.NO_ACCOUNT,
+            f"PostgreSQL wants a user with a name, and user id {os.geteuid()} has none here.",
+            "Give it an entry in /etc/passwd, or set KEYDESK_DATABASE_URL.",
+        )
     return StackError(
         StackProblem.INIT_FAILED,
         f"The database cannot be created in {directory}:\n{output.strip()[-800:]}",
