@@ -67,10 +67,15 @@ def nothing(invariant: Invariant) -> None:
 def verify(database: Database, now: datetime, progress: Progress = nothing) -> Report:
     """Run every invariant on one snapshot; `progress` hears of each one before it is run."""
     with database.reading() as connection:
-        findings = []
-        for invariant in INVARIANTS:
-            progress(invariant)
-            findings.append(check(connection, invariant, now))
+        return examine(connection, now, progress)
+
+
+def examine(connection: Connection, now: datetime, progress: Progress = nothing) -> Report:
+    """The same on a connection at hand, with what its transaction has not committed yet."""
+    findings = []
+    for invariant in INVARIANTS:
+        progress(invariant)
+        findings.append(check(connection, invariant, now))
     return Report(checked_at=now, findings=tuple(findings))
 
 

@@ -150,11 +150,11 @@ FROM (
   LEFT JOIN credits c ON c.entry_id = e.id
   GROUP BY e.id, o.id, c.id
 ) s
-WHERE (s.receivable, s.sales, s.refunds) IS DISTINCT FROM CASE s.kind
-  WHEN 'charge' THEN ROW(s.due, -s.due, 0)
-  WHEN 'reversal' THEN ROW(-s.due, s.due, 0)
-  ELSE ROW(-s.due, 0, s.due)
-END
+WHERE NOT coalesce(CASE s.kind
+  WHEN 'charge' THEN (s.receivable, s.sales, s.refunds) = (s.due, -s.due, 0)
+  WHEN 'reversal' THEN (s.receivable, s.sales, s.refunds) = (-s.due, s.due, 0)
+  ELSE (s.receivable, s.sales, s.refunds) = (-s.due, 0, s.due)
+END, false)
 """,
     ),
     Invariant(

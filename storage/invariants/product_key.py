@@ -111,6 +111,9 @@ SELECT f.subject, f.detail FROM (
     CASE WHEN s.status IN ('preparing', 'active') AND c.id IS NOT NULL THEN s.status || ' though credited' END,
     CASE WHEN s.status = 'cancelled' AND c.id IS NULL AND o.status <> 'failed'
       THEN 'cancelled without a credit' END,
+    CASE WHEN s.status = 'suspended' AND s.status_at < :now - :age AND NOT EXISTS (
+        SELECT FROM cancellations x WHERE x.line_id = s.line_id AND x.status IN ('approved', 'credited')
+      ) THEN 'suspended since ' || s.status_at || ' without an approved case' END,
     CASE WHEN s.status = 'preparing' AND o.status IN ('fulfilled', 'final', 'cancelled')
       THEN 'preparing in an order that is ' || o.status END
   ) AS detail
@@ -129,6 +132,7 @@ SELECT l.id, format('%s software items', count(s.id))
 FROM order_lines l LEFT JOIN software_items s ON s.line_id = l.id
 GROUP BY l.id HAVING count(s.id) <> 1
 """,
+        age=timedelta(minutes=5),
     ),
     Invariant(
         code="K4",

@@ -1,0 +1,244 @@
+"""Stories to test on: an order and its cancellation, told by the house's own effects as far as a test wants."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, insert, select
+
+from models.cancellation import CancellationRequest
+from models.decision import DecisionAttempt, Verdict
+from models.event import OutgoingType
+from models.ids import SYSTEM_USER, Prefix, new_id
+from models.order import OrderDraft, OrderLineDraft
+from models.principal import Principal
+from models.step import Done, Step
+from models.tables.column import table
+from models.tables.order import OrderLineRow, SoftwareItemRow
+from models.tables.product_key import DownloadLinkRow, KeyRevealRow, ProductKeyRow
+from models.ticket import Contact
+from storage import cancellation, credit, decision, ledger, order, product_key, ticket
+from storage.catalogue import files_of
+from storage.effect import Effect, perform
+from storage.engine import Database
+from storage.principal import principal_of
+
+PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
+CUSTOMER, SISTER_CUSTOMER, OTHER_CUSTOMER = (f"cus_{number:032d}" for number in (1, 2, 3))
+BUYER, OTHER_BUYER = "usr_alice_admin", "usr_petra_admin"
+APPROVER, BOTH, OPERATOR = "usr_bob_approver", "usr_dana_both", "usr_olga_operator"
+PER_LINE, PER_UNIT = "DG7GMGF0D5RK:0004", "DG7GMGF0D7FV:0001"
+PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+CONTACT = Contact(name="Alena Nová", email="alena@vltava-cloud.example", phone="+420 601 234 567")
+
+
+class Story:
+    """One order and one cancellation of its first line; every step happens a minute after the one before."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        placed_at: datetime = PLACED_AT,
+        sku: str = PER_LINE,
+        quantity: int = 2,
+    ) -> None:
+        self.database = database
+        self.at = placed_at
+        self.order_id = new_id(Prefix.ORDER)
+        self.cancellation_id = new_id(Prefix.CANCELLATION)
+        self.line_id = ""
+        self.software_id = ""
+        self._draft = OrderLineDraft(sku=sku, quantity=quantity)
+
+    def place(self, buyer: str = BUYER, customer: str = CUSTOMER) -> "Story":
+        """The order is in the book."""
+        draft = OrderDraft(customer_id=customer, currency="EUR", lines=(self._draft,))
+        placed_by = self._principal(buyer)
+        order.place_order(self.database, draft, self.order_id, placed_by, self.at)
+        lines, items = table(OrderLineRow), table(SoftwareItemRow)
+        with self.database.reading() as connection:
+            own = select(lines.c.id, items.c.id).join(items, items.c.line_id == lines.c.id)
+            row = connection.execute(own.where(lines.c.order_id == self.order_id)).one()
+        self.line_id, self.software_id = row
+        return self
+
+    def charge(self) -> "Story":
+        """Found valid and charged."""
+        order.validate_order(self.database, self._step(self.order_id))
+        ledger.charge_order(self.database, self._step(self.order_id))
+        return self
+
+    def deliver(self) -> "Story":
+        """Keys allocated and downloads open."""
+        product_key.allocate_keys(self.database, self._step(self.order_id))
+        order.open_downloads(self.database, self._step(self.order_id))
+        return self
+
+    def buy(self) -> "Story":
+        """From the draft to working keys."""
+        return self.place().charge().deliver()
+
+    def run_dry(self) -> "Story":
+        """No key came in time: an incident, and the charge is reversed."""
+        skus = (self._draft.sku,)
+        ticket.open_stock_incident(self.database, self._step(self.order_id), skus)
+        ledger.reverse_charge(self.database, self._step(self.order_id))
+        return self
+
+    def reveal(self, user_id: str = BUYER) -> "Story":
+        """Somebody looks at the first key of the line."""
+
+        def work(effect: Effect) -> Done:
+            keys = table(ProductKeyRow)
+            key = effect.connection.execute(
+                select(keys).where(keys.c.line_id == self.line_id).order_by(keys.c.unit_number)
+            ).first()
+            assert key is not None
+            effect.belongs_to(key.partner_id, key.customer_id)
+            values = {"id": new_id(Prefix.REVEAL), "key_id": key.id, "line_id": key.line_id}
+            tenant = {"partner_id": key.partner_id, "customer_id": key.customer_id}
+            when = {"user_id": user_id, "revealed_at": effect.at}
+            effect.connection.execute(insert(table(KeyRevealRow)).values(values | tenant | when))
+            effect.publish(OutgoingType.KEY_REVEALED, key_id=key.id)
+            effect.audit(user_id, "key.revealed", key.id)
+            return effect.conclude(user_id, "A product key was revealed.", Done())
+
+        perform(self.database, self._step(self.software_id), "reveal_key", Done, work)
+        return self
+
+    def share(self) -> "Story":
+        """Somebody makes a download link."""
+        with self.database.transaction() as connection:
+            connection.execute(insert(table(DownloadLinkRow)).values(self._link(connection)))
+        return self
+
+    def request(self, requester: str = BUYER) -> "Story":
+        """The cancellation is received, found eligible, and its ticket is open."""
+        wanted = CancellationRequest(
+            software_id=self.software_id, reason="Bought twice by mistake.", contact=CONTACT
+        )
+        cancellation.receive_cancellation(
+            self.database,
+            wanted,
+            self.cancellation_id,
+            self.order_id,
+            self._principal(requester),
+            self._tick(),
+        )
+        cancellation.validate_window(self.database, self._step())
+        ticket.create_ticket(self.database, self._step())
+        return self
+
+    def decide(self, verdict: Verdict = Verdict.APPROVED, actor: str = APPROVER) -> "Story":
+        """The case is settled."""
+        attempt = DecisionAttempt(
+            id=new_id(Prefix.DECISION),
+            cancellation_id=self.cancellation_id,
+            actor_id=actor,
+            verdict=verdict,
+        )
+        decision.note_attempt(self.database, attempt, None, self._tick())
+        record = decision.record_decision(self.database, self._step(), attempt)
+        assert record.recorded, record.refusal
+        return self
+
+    def suspend(self) -> "Story":
+        """The key stops working."""
+        product_key.suspend_key(self.database, self._step())
+        return self
+
+    def credit(self) -> "Story":
+        """The money is given back."""
+        credit.book_credit(self.database, self._step())
+        return self
+
+    def revoke(self) -> "Story":
+        """The key is dead, and its links with it."""
+        product_key.revoke_key(self.database, self._step())
+        return self
+
+    def close(self) -> "Story":
+        """The ticket is closed and the case completed."""
+        ticket.close_ticket(self.database, self._step())
+        return self
+
+    def cancel(self) -> "Story":
+        """From the request to the closed ticket."""
+        return self.request().decide().suspend().credit().revoke().close()
+
+    def compensate(self) -> "Story":
+        """An operator ends an approved case before its credit."""
+        cancellation.compensate_cancellation(self.database, self._step(), OPERATOR)
+        product_key.reinstate_key(self.database, self._step())
+        return self
+
+    def expire(self) -> "Story":
+        """Nobody decided in time."""
+        return self.decide(Verdict.EXPIRED, SYSTEM_USER)
+
+    def finish(self) -> "Story":
+        """The window is past, or nothing is left to cancel."""
+        order.finalise_order(self.database, self._step(self.order_id))
+        return self
+
+    def _step(self, subject_id: str | None = None) -> Step:
+        return Step(
+            subject_id=subject_id or self.cancellation_id, order_id=self.order_id, at=self._tick()
+        )
+
+    def _tick(self) -> datetime:
+        self.at += timedelta(minutes=1)
+        return self.at
+
+    def _principal(self, user_id: str) -> Principal:
+        with self.database.reading() as connection:
+            found = principal_of(connection, user_id)
+        assert found is not None
+        return found
+
+    def _link(self, connection: Connection) -> dict[str, object]:
+        items = table(SoftwareItemRow)
+        item = connection.execute(select(items).where(items.c.id == self.software_id)).one()
+        return {
+            "id": new_id(Prefix.LINK),
+            "software_id": item.id,
+            "line_id": item.line_id,
+            "order_id": item.order_id,
+            "partner_id": item.partner_id,
+            "customer_id": item.customer_id,
+            "file_id": files_of(connection, self._draft.sku)[0].id,
+            "token_hash": new_id(Prefix.LINK).encode(),
+            "created_by": BUYER,
+            "created_at": self._tick(),
+            "expires_at": self.at + timedelta(days=7),
+            "max_uses": 3,
+            "uses": 0,
+        }
+
+
+Chapter = Callable[[Story], Story]
+
+CHAPTERS: dict[str, Chapter] = {
+    "cancelled": lambda story: story.buy().reveal().share().cancel().finish(),
+    "credited": lambda story: story.buy().share().request().decide().suspend().credit(),
+    "approved": lambda story: story.buy().request().decide(),
+    "waiting": lambda story: story.buy().request(),
+    "declined": lambda story: story.buy().request().decide(Verdict.DECLINED),
+    "withdrawn": lambda story: story.buy().request().decide(Verdict.WITHDRAWN, BUYER),
+    "expired": lambda story: story.buy().request().expire(),
+    "compensated": lambda story: story.buy().request().decide().suspend().compensate(),
+    "final": lambda story: story.buy().reveal().finish(),
+    "failed": lambda story: story.place().charge().run_dry(),
+    "placed": lambda story: story.place(),
+}
+"""A case at every stage in which it can stand."""
+
+
+def tell_all(database: Database) -> dict[str, Story]:
+    """Every chapter once, all in one database."""
+    quantities = {"cancelled": (PER_UNIT, 2)}
+    told = {}
+    for name, chapter in CHAPTERS.items():
+        sku, quantity = quantities.get(name, (PER_LINE, 1))
+        told[name] = chapter(Story(database, sku=sku, quantity=quantity))
+    return told
