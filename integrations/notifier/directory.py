@@ -9,7 +9,7 @@ from pathlib import Path
 from integrations.notifier.letter import Letter, compose
 from integrations.notifier.protocol import LetterDelayed
 
-_READABLE = default.clone(utf8=True)
+_READABLE = default.clone(utf8=True, max_line_length=None)
 
 
 class DirectoryNotifier:

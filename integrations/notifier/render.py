@@ -53,7 +53,11 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.filters |= {"instant": _instant, "wrapped": _wrapped}
+        self._environment.filters |= {
+            "instant": _instant,
+            "sentence": _sentence,
+            "wrapped": _wrapped,
+        }
 
     def write(self, notice: DueNotice, recipient: Recipient) -> Letter:
         """The letter for one person; raises jinja2.TemplateError or ValueError when the facts do not suffice."""
@@ -119,6 +123,11 @@ def _instant(text: str) -> str:
     """An ISO 8601 instant for people, exact and in UTC, since a mail does not know its reader's zone."""
     moment = datetime.fromisoformat(text).astimezone(UTC)
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M:%S} UTC"
+
+
+def _sentence(text: str) -> str:
+    """A reason as a sentence, whether or not it came as one."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _wrapped(text: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from contextlib import suppress
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -17,6 +18,7 @@ from integrations.notifier.letter import Letter, compose, domain_of
 from integrations.notifier.protocol import LetterDelayed, LetterRefused, NotifierError
 
 _PERMANENT = 500
+_GOODBYE_S = 2.0
 _ENHANCED_CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
@@ -48,19 +50,24 @@ class SmtpNotifier:
 
     async def send(self, letter: Letter) -> None:
         """Hand the letter over; an answer that comes after the deadline counts as none."""
+        client = self._client()
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._hand_over(letter)
+                await client.connect()
+                await client.send_message(compose(letter, self._sender, "quoted-printable"))
         except TimeoutError:
             raise LetterDelayed("The mail server did not answer in time.") from None
         except SMTPException as error:
             raise _verdict(error) from None
         except OSError as error:
             raise LetterDelayed(f"No way to the mail server: {type(error).__name__}.") from None
+        else:
+            await _part(client)
+        finally:
+            client.close()
 
-    async def _hand_over(self, letter: Letter) -> None:
-        await aiosmtplib.send(
-            compose(letter, self._sender, "quoted-printable"),
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
             local_hostname=domain_of(self._sender),
@@ -70,6 +77,12 @@ class SmtpNotifier:
             tls_context=self._tls_context,
             timeout=self._timeout_s,
         )
+
+
+async def _part(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye; the letter is taken, so nothing that goes wrong now matters."""
+    with suppress(SMTPException, OSError):
+        await client.quit(timeout=_GOODBYE_S)
 
 
 def _verdict(error: SMTPException) -> NotifierError:

@@ -1,0 +1,132 @@
+"""Delivery of queued mails: one long activity that sends what is due, while it lives."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+from jinja2 import UndefinedError
+from pydantic import ValidationError
+from temporalio import activity
+
+from integrations.notifier.protocol import Notifier, NotifierError
+from integrations.notifier.render import Renderer
+from models.notice import OutboxStatus
+from models.outbox import DeliveryReport, DueNotice
+from storage import outbox
+from storage.engine import Database
+
+_AT_ONCE = 8
+_LAST_WORDS_S = 5.0
+_SENT = DeliveryReport(sent=1)
+_POSTPONED = DeliveryReport(postponed=1)
+_FAILED = DeliveryReport(failed=1)
+
+
+class OutboxActivities:
+    """Sends mails at least once each, under an id that never changes; never in the way of money or keys."""
+
+    def __init__(
+        self,
+        database: Database,
+        notifier: Notifier,
+        renderer: Renderer,
+        *,
+        run_for: timedelta = timedelta(minutes=10),
+        poll_every: timedelta = timedelta(milliseconds=500),
+    ) -> None:
+        self._database = database
+        self._notifier = notifier
+        self._renderer = renderer
+        self._run_for_s = run_for.total_seconds()
+        self._poll_every_s = poll_every.total_seconds()
+
+    @activity.defn
+    async def deliver_notices(self) -> DeliveryReport:
+        """Send what is due and what becomes due, for some minutes or until this worker stops."""
+        ends_at = time.monotonic() + self._run_for_s
+        sending: set[asyncio.Task[DeliveryReport]] = set()
+        report = DeliveryReport()
+        try:
+            while time.monotonic() < ends_at and not activity.is_worker_shutdown():
+                activity.heartbeat(report)
+                sending |= await self._claim(_AT_ONCE - len(sending))
+                done, sending = await self._pause(sending)
+                report = _add(report, done)
+        finally:
+            done = await _finish(sending)
+        return _add(report, done)
+
+    async def _claim(self, free: int) -> set[asyncio.Task[DeliveryReport]]:
+        """Take no more than can be sent at once: a lease must not run out in a queue."""
+        if free == 0:
+            return set()
+        due = await asyncio.to_thread(outbox.claim_due, self._database, datetime.now(UTC), free)
+        return {asyncio.create_task(self._deliver(notice)) for notice in due}
+
+    async def _pause(
+        self, sending: set[asyncio.Task[DeliveryReport]]
+    ) -> tuple[set[asyncio.Task[DeliveryReport]], set[asyncio.Task[DeliveryReport]]]:
+        """Until something is sent, or it is time to look for more."""
+        if not sending:
+            await asyncio.sleep(self._poll_every_s)
+            return set(), set()
+        return await asyncio.wait(
+            sending, timeout=self._poll_every_s, return_when=asyncio.FIRST_COMPLETED
+        )
+
+    async def _deliver(self, notice: DueNotice) -> DeliveryReport:
+        """One mail; whatever keeps it from going out is recorded with it and stops no other."""
+        if notice.recipient is None:
+            return await self._failed(notice, "The recipient is no longer active.", permanent=True)
+        try:
+            letter = self._renderer.write(notice, notice.recipient)
+            await self._notifier.send(letter)
+        except NotifierError as error:
+            return await self._failed(notice, error.message, permanent=error.permanent)
+        except Exception as error:
+            # A mended release may know the template or the fact, so this is no reason to give up at once.
+            return await self._failed(notice, _unwritable(notice, error), permanent=False)
+        await asyncio.to_thread(outbox.record_sent, self._database, notice.id, datetime.now(UTC))
+        return _SENT
+
+    async def _failed(self, notice: DueNotice, error: str, *, permanent: bool) -> DeliveryReport:
+        activity.logger.warning("Mail %s did not go out: %s", notice.id, error)
+        status = await asyncio.to_thread(
+            outbox.record_failure,
+            self._database,
+            notice.id,
+            error,
+            permanent=permanent,
+            at=datetime.now(UTC),
+        )
+        return _FAILED if status is OutboxStatus.FAILED else _POSTPONED
+
+
+async def _finish(sending: set[asyncio.Task[DeliveryReport]]) -> set[asyncio.Task[DeliveryReport]]:
+    """Let what is on its way arrive; what takes too long is due again when its lease ends."""
+    if not sending:
+        return set()
+    done, late = await asyncio.wait(sending, timeout=_LAST_WORDS_S)
+    for task in late:
+        task.cancel()
+    for task in done:
+        task.exception()  # seen, so that asyncio does not complain when nobody asks for the result
+    return done
+
+
+def _add(report: DeliveryReport, done: set[asyncio.Task[DeliveryReport]]) -> DeliveryReport:
+    """A mail whose fate could not be recorded raises here: then the book is away, and we try later."""
+    for task in done:
+        report += task.result()
+    return report
+
+
+def _unwritable(notice: DueNotice, error: Exception) -> str:
+    """Why there is no letter, without the values that were to stand in it."""
+    reason = type(error).__name__
+    if isinstance(error, UndefinedError):
+        reason = str(error)
+    if isinstance(error, ValidationError):
+        fields = ", ".join(str(part["loc"][0]) for part in error.errors(include_input=False))
+        reason = f"not acceptable as {fields}"
+    return f"The letter {notice.kind!r} cannot be written: {reason}."
