@@ -8,13 +8,14 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, update
 from models.cancellation import (
     OVER,
     Assessment,
+    Cancellation,
     CancellationRequest,
     CancellationStatus,
     Compensation,
     LineFacts,
     Quote,
 )
-from models.errors import NotFound, Refused
+from models.errors import Invalid, NotFound, Refused
 from models.ids import SYSTEM_USER, cancellation_workflow_id
 from models.money import Money
 from models.notice import NoticeKind
@@ -134,6 +135,15 @@ def receive_cancellation(
 
     step = Step(subject_id=cancellation_id, order_id=order_id, at=received_at)
     return perform(database, step, "receive_cancellation", Done, work)
+
+
+def require_currency(case: Cancellation, amount: Money | None) -> None:
+    """Invalid unless the amount is in the case's currency."""
+    if amount is not None and amount.currency != case.requested_amount.currency:
+        raise Invalid(
+            "wrong_currency",
+            f"The case is in {case.requested_amount.currency}, the amount in {amount.currency}.",
+        )
 
 
 def refusal(found: Quote) -> Refused:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, tuple_
 from models.money import Money
 from models.order import Order, OrderLine
 from models.principal import Principal
-from storage.order import credits_, lines, orders, products, software
+from storage.order import credits_, customers, lines, orders, products, software
 from storage.scope import within
 
 
@@ -17,6 +17,14 @@ def find_order(connection: Connection, order_id: str) -> Order | None:
     """One order with its lines."""
     found = _orders(connection, select(orders).where(orders.c.id == order_id))
     return found[0] if found else None
+
+
+def covers_customer(connection: Connection, principal: Principal, customer_id: str) -> bool:
+    """Whether this customer exists within the caller's sight."""
+    partner_id = connection.execute(
+        select(customers.c.partner_id).where(customers.c.id == customer_id)
+    ).scalar_one_or_none()
+    return partner_id is not None and principal.covers(partner_id, customer_id)
 
 
 def list_orders(

@@ -1,0 +1,257 @@
+"""The verbs outsiders may say; the only code that starts or updates workflows."""
+
+from starlette.concurrency import run_in_threadpool
+from temporalio.client import Client
+
+from models.cancellation import (
+    Cancellation,
+    CancellationRequest,
+    CancellationState,
+    OperatorAct,
+)
+from models.decision import DecisionAttempt, DecisionRecord, Verdict
+from models.errors import NotFound
+from models.money import Money
+from models.order import Order, OrderDraft
+from models.principal import Principal
+from models.receipt import Receipt
+from models.step import Done
+from models.ticket import Audience, NoteRef, TicketNote
+from portal.engine import Engine
+from rules.permission import Act, require
+from storage import cancellation as cancellation_book
+from storage import cancellation_view, decision, order, order_view, ticket_view
+from storage.engine import Database
+from workflows.cancellation import CancellationWorkflow
+
+
+class Desk:
+    """One verb, one method. Every door comes through here, so role and scope are checked here, once."""
+
+    def __init__(self, database: Database, client: Client, task_queue: str) -> None:
+        self.database = database
+        self.engine = Engine(database, client, task_queue)
+
+    async def place_order(self, draft: OrderDraft, receipt: Receipt, principal: Principal) -> Order:
+        """Write the order and start its purchase."""
+        require(principal, Act.PLACE_ORDER)
+        await self._require_customer(principal, draft.customer_id)
+        await self.engine.require_up()
+        await run_in_threadpool(
+            order.place_order,
+            self.database,
+            draft,
+            receipt.resource_id,
+            principal,
+            receipt.received_at,
+        )
+        await self.engine.start_purchase(receipt.resource_id)
+        return await self.find_order(receipt.resource_id)
+
+    async def request_cancellation(
+        self, request: CancellationRequest, receipt: Receipt, principal: Principal
+    ) -> Cancellation:
+        """Write the request if the rule grants it, and start its process."""
+        require(principal, Act.REQUEST_CANCELLATION)
+        order_id = await self._order_of_software(principal, request.software_id)
+        await self.engine.require_up()
+        await run_in_threadpool(
+            cancellation_book.receive_cancellation,
+            self.database,
+            request,
+            receipt.resource_id,
+            order_id,
+            principal,
+            receipt.received_at,
+        )
+        await self.engine.start_cancellation(receipt.resource_id)
+        return await self._cancellation(principal, receipt.resource_id)
+
+    async def approve(
+        self,
+        cancellation_id: str,
+        amount: Money | None,
+        note: str | None,
+        receipt: Receipt,
+        principal: Principal,
+    ) -> DecisionRecord:
+        """Approve for the requested amount or less."""
+        require(principal, Act.DECIDE)
+        case = await self._cancellation(principal, cancellation_id)
+        cancellation_book.require_currency(case, amount)
+        minor = None if amount is None else amount.amount_minor
+        attempt = _attempt(case, receipt, principal, Verdict.APPROVED, minor)
+        return await self._decide(case, attempt, note, receipt)
+
+    async def decline(
+        self, cancellation_id: str, note: str | None, receipt: Receipt, principal: Principal
+    ) -> DecisionRecord:
+        """Decline."""
+        require(principal, Act.DECIDE)
+        case = await self._cancellation(principal, cancellation_id)
+        attempt = _attempt(case, receipt, principal, Verdict.DECLINED)
+        return await self._decide(case, attempt, note, receipt)
+
+    async def withdraw(
+        self, cancellation_id: str, note: str | None, receipt: Receipt, principal: Principal
+    ) -> DecisionRecord:
+        """Take a request back before it is decided."""
+        require(principal, Act.WITHDRAW_CANCELLATION)
+        case = await self._cancellation(principal, cancellation_id)
+        attempt = _attempt(case, receipt, principal, Verdict.WITHDRAWN)
+        return await self._decide(case, attempt, note, receipt)
+
+    async def _decide(
+        self, case: Cancellation, attempt: DecisionAttempt, note: str | None, receipt: Receipt
+    ) -> DecisionRecord:
+        await self.engine.require_up()
+        await run_in_threadpool(
+            decision.note_attempt, self.database, attempt, note, receipt.received_at
+        )
+        update = {
+            Verdict.APPROVED: CancellationWorkflow.approve,
+            Verdict.DECLINED: CancellationWorkflow.decline,
+            Verdict.WITHDRAWN: CancellationWorkflow.withdraw,
+        }[attempt.verdict]
+        return await self.engine.update(case.workflow_id, update, attempt, attempt.id)
+
+    async def ask(
+        self, ticket_id: str, text: str, receipt: Receipt, principal: Principal
+    ) -> TicketNote:
+        """Ask the requester a question on the ticket."""
+        require(principal, Act.DECIDE)
+        return await self._converse(ticket_id, text, receipt, principal, question=True)
+
+    async def answer(
+        self, ticket_id: str, text: str, receipt: Receipt, principal: Principal
+    ) -> TicketNote:
+        """Answer the open question."""
+        require(principal, Act.ANSWER)
+        return await self._converse(ticket_id, text, receipt, principal, question=False)
+
+    async def _converse(
+        self, ticket_id: str, text: str, receipt: Receipt, principal: Principal, *, question: bool
+    ) -> TicketNote:
+        """Store the text as a note first: only its id travels through the process engine."""
+        case = await self._cancellation_of_ticket(principal, ticket_id)
+        await self.engine.require_up()
+        note = await self.write_note(ticket_id, Audience.PARTNER, text, receipt, principal)
+        update = CancellationWorkflow.ask if question else CancellationWorkflow.answer
+        reference = NoteRef(note_id=note.id, actor_id=principal.user_id)
+        done: Done = await self.engine.update(case.workflow_id, update, reference, note.id)
+        assert done.done
+        return note
+
+    async def write_note(
+        self,
+        ticket_id: str,
+        audience: Audience,
+        text: str,
+        receipt: Receipt,
+        principal: Principal,
+    ) -> TicketNote:
+        """Add a note to a ticket; an internal one only by house staff."""
+        require(principal, Act.WRITE_NOTE)
+        if audience is Audience.INTERNAL:
+            require(principal, Act.READ_INTERNAL_NOTE)
+        note = TicketNote(
+            id=receipt.resource_id,
+            author_id=principal.user_id,
+            audience=audience,
+            text=text,
+            written_at=receipt.received_at,
+        )
+        await run_in_threadpool(ticket_view.write_note, self.database, principal, ticket_id, note)
+        return note
+
+    async def retry_cancellation(
+        self, cancellation_id: str, receipt: Receipt, principal: Principal
+    ) -> CancellationState:
+        """Operator: try a failing step again at once."""
+        require(principal, Act.REPAIR)
+        case = await self._cancellation(principal, cancellation_id)
+        return await self.engine.update(
+            case.workflow_id,
+            CancellationWorkflow.retry,
+            OperatorAct(act_id=receipt.resource_id, actor_id=principal.user_id),
+            receipt.resource_id,
+        )
+
+    async def compensate_cancellation(
+        self, cancellation_id: str, receipt: Receipt, principal: Principal
+    ) -> CancellationState:
+        """Operator: give an approved case up before its credit is booked."""
+        require(principal, Act.REPAIR)
+        case = await self._cancellation(principal, cancellation_id)
+        return await self.engine.update(
+            case.workflow_id,
+            CancellationWorkflow.compensate,
+            OperatorAct(act_id=receipt.resource_id, actor_id=principal.user_id),
+            receipt.resource_id,
+        )
+
+    async def find_order(self, order_id: str) -> Order:
+        """The order as it stands now."""
+
+        def read() -> Order | None:
+            with self.database.reading() as connection:
+                return order_view.find_order(connection, order_id)
+
+        found = await run_in_threadpool(read)
+        if found is None:
+            raise NotFound("order")
+        return found
+
+    async def _require_customer(self, principal: Principal, customer_id: str) -> None:
+        def read() -> bool:
+            with self.database.reading() as connection:
+                return order_view.covers_customer(connection, principal, customer_id)
+
+        if not await run_in_threadpool(read):
+            raise NotFound("customer")
+
+    async def _order_of_software(self, principal: Principal, software_id: str) -> str:
+        def read() -> str | None:
+            with self.database.reading() as connection:
+                return cancellation_view.order_of_software(connection, principal, software_id)
+
+        order_id = await run_in_threadpool(read)
+        if order_id is None:
+            raise NotFound("software")
+        return order_id
+
+    async def _cancellation(self, principal: Principal, cancellation_id: str) -> Cancellation:
+        def read() -> Cancellation | None:
+            with self.database.reading() as connection:
+                return cancellation_view.find_cancellation(connection, principal, cancellation_id)
+
+        found = await run_in_threadpool(read)
+        if found is None:
+            raise NotFound("cancellation")
+        return found
+
+    async def _cancellation_of_ticket(self, principal: Principal, ticket_id: str) -> Cancellation:
+        def read() -> Cancellation | None:
+            with self.database.reading() as connection:
+                return cancellation_view.find_by_ticket(connection, principal, ticket_id)
+
+        found = await run_in_threadpool(read)
+        if found is None:
+            raise NotFound("ticket")
+        return found
+
+
+def _attempt(
+    case: Cancellation,
+    receipt: Receipt,
+    principal: Principal,
+    verdict: Verdict,
+    amount_minor: int | None = None,
+) -> DecisionAttempt:
+    return DecisionAttempt(
+        id=receipt.resource_id,
+        cancellation_id=case.id,
+        actor_id=principal.user_id,
+        verdict=verdict,
+        amount_minor=amount_minor,
+    )

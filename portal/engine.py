@@ -1,0 +1,191 @@
+"""The process engine as the desk uses it: start once, update with a caller-made id, and errors in our words."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from integrations.temporal import is_away, unavailable
+from models.cancellation import CancellationInput
+from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused
+from models.ids import purchase_workflow_id
+from models.order import PurchaseInput
+from storage import case, order
+from storage.engine import Database
+from workflows.cancellation import CancellationWorkflow
+from workflows.outbox import OutboxWorkflow
+from workflows.purchase import PurchaseWorkflow
+from workflows.search_attributes import CUSTOMER_TENANT, NEEDS_ATTENTION, ORDER, STAGE
+
+Answer = TypeVar("Answer")
+_CALL_TIMEOUT = timedelta(seconds=5)
+_UPDATE_TIMEOUT = timedelta(seconds=15)
+_KINDS: dict[str, type[KeydeskError]] = {
+    "own_request": Forbidden,
+    "not_an_approver": Forbidden,
+    "forbidden": Forbidden,
+    "amount_exceeds_credit": Invalid,
+    "amount_not_positive": Invalid,
+    "already_decided": Conflict,
+}
+
+
+class Engine:
+    """Starts are idempotent by workflow id and never give a closed workflow a second life."""
+
+    def __init__(self, database: Database, client: Client, task_queue: str) -> None:
+        self._database = database
+        self._client = client
+        self._task_queue = task_queue
+
+    async def require_up(self) -> None:
+        """Unavailable unless Temporal answers now; asked before anything is written."""
+        try:
+            healthy = await self._client.service_client.check_health(timeout=_CALL_TIMEOUT)
+        except (RPCError, RuntimeError, OSError) as error:
+            raise unavailable() from error
+        if not healthy:
+            raise unavailable()
+
+    async def start_purchase(self, order_id: str) -> None:
+        """Start the order's purchase, unless it runs or ran already."""
+
+        def read() -> Any:
+            with self._database.reading() as connection:
+                return order.load(connection, order_id)
+
+        row = await run_in_threadpool(read)
+        total = order.facts(row)["total"]
+        await self._start(
+            PurchaseWorkflow.run,
+            PurchaseInput(
+                order_id=row.id,
+                order_number=row.number,
+                customer_tenant=row.customer_tenant,
+                customer_name=row.customer_name,
+            ),
+            workflow_id=purchase_workflow_id(row.id),
+            tenant=row.customer_tenant,
+            order_number=row.number,
+            stage="validating order",
+            summary=f"Order {row.number} of {row.customer_name}, {total}",
+        )
+
+    async def start_cancellation(self, cancellation_id: str) -> None:
+        """Start the request's process, unless it runs or ran already."""
+
+        def read() -> Any:
+            with self._database.reading() as connection:
+                return case.load_case(connection, cancellation_id)
+
+        row = await run_in_threadpool(read)
+        facts = case.facts(row)
+        await self._start(
+            CancellationWorkflow.run,
+            CancellationInput(
+                cancellation_id=row.id,
+                order_id=row.order_id,
+                order_number=row.order_number,
+                line_id=row.line_id,
+                requester_id=row.requester_id,
+                customer_tenant=row.customer_tenant,
+                customer_name=row.customer_name,
+            ),
+            workflow_id=row.workflow_id,
+            tenant=row.customer_tenant,
+            order_number=row.order_number,
+            stage="validating window",
+            summary=f"Cancel {row.product_title} of order {row.order_number}, "
+            f"{row.customer_name}, {facts['requested']}",
+        )
+
+    async def ensure_outbox(self) -> None:
+        """Keep the one workflow that sends mails running."""
+        await self._call(
+            lambda: self._client.start_workflow(
+                OutboxWorkflow.run,
+                id="outbox",
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="Sends the mails that effects left in the outbox",
+            )
+        )
+
+    async def _start(
+        self,
+        run: Any,
+        argument: Any,
+        *,
+        workflow_id: str,
+        tenant: str,
+        order_number: int,
+        stage: str,
+        summary: str,
+    ) -> None:
+        async def start() -> None:
+            await self._client.start_workflow(
+                run,
+                argument,
+                id=workflow_id,
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                static_summary=summary,
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(STAGE, stage),
+                        SearchAttributePair(CUSTOMER_TENANT, tenant),
+                        SearchAttributePair(ORDER, str(order_number)),
+                        SearchAttributePair(NEEDS_ATTENTION, False),
+                    ]
+                ),
+                rpc_timeout=_CALL_TIMEOUT,
+            )
+
+        try:
+            await self._call(start)
+        except WorkflowAlreadyStartedError:
+            # It ran and ended: the book holds its answer, and nothing starts twice.
+            return
+
+    async def update(self, workflow_id: str, update: Any, argument: Any, update_id: str) -> Any:
+        """Say something to a running case; the same id again gets the first answer."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        try:
+            return await self._call(
+                lambda: handle.execute_update(
+                    update, argument, id=update_id, rpc_timeout=_UPDATE_TIMEOUT
+                )
+            )
+        except WorkflowUpdateFailedError as error:
+            raise _in_our_words(error) from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Refused("case_closed", "The case is closed.") from error
+            raise
+
+    async def _call(self, call: Callable[[], Any]) -> Any:
+        try:
+            return await call()
+        except (RPCError, RuntimeError, OSError) as error:
+            if is_away(error):
+                raise unavailable() from error
+            raise
+
+
+def _in_our_words(error: WorkflowUpdateFailedError) -> KeydeskError:
+    cause = error.cause
+    if not isinstance(cause, ApplicationError) or cause.type is None:
+        raise error
+    kind = _KINDS.get(cause.type, Refused)
+    return kind(cause.type, cause.message)

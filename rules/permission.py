@@ -1,0 +1,74 @@
+"""Who may do what: the one table of roles and acts, for every door (design.md §9, docs/permissions.md)."""
+
+from enum import StrEnum
+
+from models.errors import Forbidden
+from models.principal import Principal, Role
+
+
+class Act(StrEnum):
+    """Everything a person may be allowed or refused; a route or verb names exactly one."""
+
+    READ_CATALOGUE = "read_catalogue"
+    READ_CUSTOMER = "read_customer"
+    READ_ORDER = "read_order"
+    READ_SOFTWARE = "read_software"
+    PLACE_ORDER = "place_order"
+    REVEAL_KEY = "reveal_key"
+    GET_DOWNLOAD = "get_download"
+    QUOTE_CANCELLATION = "quote_cancellation"
+    REQUEST_CANCELLATION = "request_cancellation"
+    WITHDRAW_CANCELLATION = "withdraw_cancellation"
+    READ_CANCELLATION = "read_cancellation"
+    READ_TICKET = "read_ticket"
+    WRITE_NOTE = "write_note"
+    READ_INTERNAL_NOTE = "read_internal_note"
+    DECIDE = "decide"
+    ANSWER = "answer"
+    READ_CREDIT = "read_credit"
+    READ_POLICY = "read_policy"
+    READ_EVENT = "read_event"
+    READ_AUDIT = "read_audit"
+    REPAIR = "repair"
+
+
+_PARTNER = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
+_CUSTOMER = frozenset({Role.GLOBAL_ADMIN, Role.CUSTOMER_USER})
+_HOUSE = frozenset({Role.REFUND_APPROVER, Role.OPERATOR})
+
+ALLOWED: dict[Act, frozenset[Role]] = {
+    Act.READ_CATALOGUE: _PARTNER | _CUSTOMER | _HOUSE | {Role.INTEGRATOR},
+    Act.READ_CUSTOMER: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN},
+    Act.READ_ORDER: _PARTNER | _HOUSE | _CUSTOMER,
+    Act.READ_SOFTWARE: _PARTNER | _HOUSE | _CUSTOMER,
+    Act.PLACE_ORDER: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT}),
+    Act.REVEAL_KEY: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),
+    Act.GET_DOWNLOAD: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),
+    Act.QUOTE_CANCELLATION: _PARTNER | _HOUSE,
+    Act.REQUEST_CANCELLATION: frozenset({Role.ADMIN_AGENT}),
+    Act.WITHDRAW_CANCELLATION: frozenset({Role.ADMIN_AGENT}),
+    Act.READ_CANCELLATION: _PARTNER | _HOUSE,
+    Act.READ_TICKET: _PARTNER | _HOUSE,
+    Act.WRITE_NOTE: _PARTNER | _HOUSE,
+    Act.READ_INTERNAL_NOTE: _HOUSE,
+    Act.DECIDE: frozenset({Role.REFUND_APPROVER}),
+    Act.ANSWER: frozenset({Role.ADMIN_AGENT}),
+    Act.READ_CREDIT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
+    Act.READ_POLICY: _PARTNER | _CUSTOMER | _HOUSE | {Role.INTEGRATOR},
+    Act.READ_EVENT: frozenset({Role.ADMIN_AGENT, Role.INTEGRATOR}),
+    Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
+    Act.REPAIR: frozenset({Role.OPERATOR}),
+}
+
+
+def may(principal: Principal, act: Act) -> bool:
+    """Whether one of the caller's roles allows the act; what is not listed is denied."""
+    return bool(principal.roles & ALLOWED.get(act, frozenset()))
+
+
+def require(principal: Principal, act: Act) -> None:
+    """Forbidden, naming the roles that may, unless the caller holds one of them."""
+    if may(principal, act):
+        return
+    needed = ", ".join(sorted(role.replace("_", " ") for role in ALLOWED[act]))
+    raise Forbidden("forbidden", f"Your role does not allow this; it takes: {needed}.", act=act)

@@ -1,0 +1,147 @@
+"""Cancellations and credits as the doors show them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, tuple_
+
+from models.cancellation import Cancellation
+from models.credit import Credit
+from models.decision import Decision
+from models.money import Money
+from models.principal import Principal
+from storage.case import CASE, cancellations, credits_, decisions, software, tickets
+from storage.scope import within
+
+
+def find_cancellation(
+    connection: Connection, principal: Principal, cancellation_id: str
+) -> Cancellation | None:
+    """One case the caller may see."""
+    query = within(CASE.where(cancellations.c.id == cancellation_id), cancellations, principal)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _cancellation(row)
+
+
+def find_by_ticket(
+    connection: Connection, principal: Principal, ticket_id: str
+) -> Cancellation | None:
+    """The case of a ticket the caller may see."""
+    query = within(CASE.where(tickets.c.id == ticket_id), cancellations, principal)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _cancellation(row)
+
+
+def list_cancellations(
+    connection: Connection,
+    principal: Principal,
+    *,
+    order_id: str | None = None,
+    status: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[Cancellation]:
+    """Newest first; `after` is the last (received_at, id) of the page before."""
+    key = (cancellations.c.received_at, cancellations.c.id)
+    query = CASE.order_by(key[0].desc(), key[1].desc()).limit(limit)
+    query = within(query, cancellations, principal)
+    if order_id is not None:
+        query = query.where(cancellations.c.order_id == order_id)
+    if status is not None:
+        query = query.where(cancellations.c.status == status)
+    if after is not None:
+        query = query.where(tuple_(*key) < after)
+    return [_cancellation(row) for row in connection.execute(query)]
+
+
+def order_of_software(connection: Connection, principal: Principal, software_id: str) -> str | None:
+    """The order behind a software item the caller may see."""
+    query = select(software.c.order_id).where(software.c.id == software_id)
+    found: str | None = connection.execute(within(query, software, principal)).scalar_one_or_none()
+    return found
+
+
+def find_decision(connection: Connection, cancellation_id: str) -> Decision | None:
+    """The verdict of a case, if it has one."""
+    row = connection.execute(
+        select(decisions, cancellations.c.currency)
+        .join(cancellations, cancellations.c.id == decisions.c.cancellation_id)
+        .where(decisions.c.cancellation_id == cancellation_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    amount = (
+        None
+        if row.amount_minor is None
+        else Money(amount_minor=row.amount_minor, currency=row.currency)
+    )
+    return Decision(
+        id=row.id,
+        cancellation_id=row.cancellation_id,
+        verdict=row.verdict,
+        decided_by=row.decided_by,
+        amount=amount,
+        note=row.note,
+        decided_at=row.decided_at,
+        automatic=row.automatic,
+    )
+
+
+def list_credits(
+    connection: Connection,
+    principal: Principal,
+    *,
+    credit_id: str | None = None,
+    order_id: str | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[Credit]:
+    """Newest first; `after` is the last (booked_at, id) of the page before."""
+    key = (credits_.c.booked_at, credits_.c.id)
+    query = select(credits_).order_by(key[0].desc(), key[1].desc()).limit(limit)
+    query = within(query, credits_, principal)
+    if credit_id is not None:
+        query = query.where(credits_.c.id == credit_id)
+    if order_id is not None:
+        query = query.where(credits_.c.order_id == order_id)
+    if after is not None:
+        query = query.where(tuple_(*key) < after)
+    return [_credit(row) for row in connection.execute(query)]
+
+
+def _cancellation(row: Row[Any]) -> Cancellation:
+    return Cancellation(
+        id=row.id,
+        order_id=row.order_id,
+        order_number=row.order_number,
+        line_id=row.line_id,
+        software_id=row.software_id,
+        partner_id=row.partner_id,
+        customer_id=row.customer_id,
+        requester_id=row.requester_id,
+        received_at=row.received_at,
+        window_closes_at=row.window_closes_at,
+        status=row.status,
+        reason=row.reason,
+        requested_amount=Money(amount_minor=row.requested_minor, currency=row.currency),
+        ticket_id=row.ticket_id,
+        ticket_number=row.ticket_number,
+        verdict=row.verdict,
+        credit_id=row.credit_id,
+        workflow_id=row.workflow_id,
+    )
+
+
+def _credit(row: Row[Any]) -> Credit:
+    return Credit(
+        id=row.id,
+        number=row.number,
+        cancellation_id=row.cancellation_id,
+        order_id=row.order_id,
+        line_id=row.line_id,
+        partner_id=row.partner_id,
+        customer_id=row.customer_id,
+        amount=Money(amount_minor=row.amount_minor, currency=row.currency),
+        booked_at=row.booked_at,
+        entry_id=row.entry_id,
+    )
