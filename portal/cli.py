@@ -14,7 +14,7 @@ from rich.text import Text
 
 from models.errors import KeydeskError
 from models.stack import StackError
-from portal.commands import catalogue, keys, seed, stack, token
+from portal.commands import catalogue, keys, ledger, seed, stack, token, verify
 
 app = typer.Typer(
     name="keydesk",
@@ -31,6 +31,8 @@ app.add_typer(seed.app)
 app.add_typer(catalogue.app)
 app.add_typer(keys.app)
 app.add_typer(token.app)
+app.add_typer(verify.app)
+app.add_typer(ledger.app)
 
 
 def main() -> None:

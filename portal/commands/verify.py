@@ -1,0 +1,85 @@
+"""`keydesk verify`: every invariant of the book, on one snapshot, with the rows that break it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from storage.engine import Database
+    from storage.verify import Finding, Report
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many offending rows of a rule to show.")
+    ] = 20,
+) -> None:
+    """Check that the book is right: balances, credits, keys, tenants, verdicts, messages, audit chain.
+
+    Reads one snapshot and changes nothing; safe beside running work. Exit status 1 when a rule is
+    broken. What waits too long but is right is a matter for `keydesk stuck`.
+    """
+    from portal.commands.book import open_book
+    from settings import load
+
+    with open_book(load()) as database:
+        report = _examine(database)
+    if as_json:
+        typer.echo(_shortened(report, limit).model_dump_json())
+    else:
+        _show(report, limit)
+    raise typer.Exit(1 if report.breaches else 0)
+
+
+def _examine(database: "Database") -> "Report":
+    from datetime import UTC, datetime
+
+    from storage.invariant import Invariant
+    from storage.verify import INVARIANTS, verify
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("verifying", total=len(INVARIANTS))
+
+        def tell(invariant: Invariant) -> None:
+            progress.update(task, advance=1, description=f"verifying {invariant.code}")
+
+        return verify(database, datetime.now(UTC), tell)
+
+
+def _shortened(report: "Report", limit: int) -> "Report":
+    findings = (f.model_copy(update={"rows": f.rows[:limit]}) for f in report.findings)
+    return report.model_copy(update={"findings": tuple(findings)})
+
+
+def _show(report: "Report", limit: int) -> None:
+    console = Console()
+    table = Table("rule", "says", "breaches")
+    for finding in report.findings:
+        mark = f"[red]{len(finding.rows)}[/]" if finding.rows else "[green]0[/]"
+        table.add_row(finding.code, escape(finding.sentence), mark)
+    console.print(table)
+    for finding in report.breaches:
+        _show_breach(console, finding, limit)
+    broken = len(report.breaches)
+    verdict = (
+        f"{broken} of {len(report.findings)} rules are broken" if broken else "the book is right"
+    )
+    console.print(f"{verdict}; checked at {report.checked_at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _show_breach(console: Console, finding: "Finding", limit: int) -> None:
+    console.print(f"\n[bold red]{finding.code}[/] {escape(finding.sentence)}")
+    for row in finding.rows[:limit]:
+        console.print(f"  {escape(row.subject)}: {escape(row.detail)}", soft_wrap=True)
+    if len(finding.rows) > limit:
+        console.print(f"  and {len(finding.rows) - limit} more; --limit shows them")

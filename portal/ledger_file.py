@@ -1,0 +1,125 @@
+"""The ledger as files that bookkeeping programs read: CSV, hledger and beancount."""
+
+import csv
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TextIO
+
+from models.ledger import AccountKind, Entry, Posting
+from models.money import MINOR_DIGITS, Money
+
+Writer = Callable[[Iterable[Entry], TextIO], None]
+
+
+class LedgerFormat(StrEnum):
+    """What `keydesk export-ledger --format` takes."""
+
+    CSV = "csv"
+    HLEDGER = "hledger"
+    BEANCOUNT = "beancount"
+
+
+_COLUMNS = (
+    "entry_id",
+    "booked_at",
+    "kind",
+    "business_key",
+    "order_id",
+    "partner_id",
+    "account",
+    "account_id",
+    "currency",
+    "amount",
+    "amount_minor",
+    "account_version",
+    "balance_after_minor",
+)
+
+# Refunds lessen revenue, so they stand beside sales and not among the expenses.
+_HLEDGER_ROOTS = {
+    AccountKind.RECEIVABLE: "assets:receivable",
+    AccountKind.SALES: "revenues:sales",
+    AccountKind.REFUNDS: "revenues:refunds",
+}
+_BEANCOUNT_ROOTS = {
+    AccountKind.RECEIVABLE: "Assets:Receivable",
+    AccountKind.SALES: "Income:Sales",
+    AccountKind.REFUNDS: "Income:Refunds",
+}
+
+
+def write_csv(entries: Iterable[Entry], file: TextIO) -> None:
+    """One row per posting; the amount both as a decimal number and in minor units."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows(_row(entry, posting) for entry in entries for posting in entry.postings)
+
+
+def _row(entry: Entry, posting: Posting) -> tuple[str | int, ...]:
+    return (
+        entry.id,
+        entry.booked_at.isoformat(),
+        entry.kind,
+        entry.business_key,
+        entry.order_id,
+        entry.partner_id,
+        posting.account_kind,
+        posting.account_id,
+        posting.amount.currency,
+        decimal_text(posting.amount),
+        posting.amount.amount_minor,
+        posting.account_version,
+        posting.balance_after_minor,
+    )
+
+
+def write_hledger(entries: Iterable[Entry], file: TextIO) -> None:
+    """A journal; the code in parentheses is the entry's id."""
+    for entry in entries:
+        file.write(f"{entry.booked_at:%Y-%m-%d} * ({entry.id}) {_title(entry)}\n")
+        for posting in entry.postings:
+            account = f"{_HLEDGER_ROOTS[posting.account_kind]}:{entry.partner_id}"
+            file.write(f"    {account}  {_amount(posting)}\n")
+        file.write("\n")
+
+
+def write_beancount(entries: Iterable[Entry], file: TextIO) -> None:
+    """A ledger; each account is opened on the day of its first posting."""
+    opened: set[str] = set()
+    for entry in entries:
+        day = f"{entry.booked_at:%Y-%m-%d}"
+        sides = {_beancount_account(entry, posting): posting for posting in entry.postings}
+        file.writelines(f"{day} open {account}\n" for account in sides if account not in opened)
+        opened |= sides.keys()
+        file.write(f'{day} * "{_title(entry)}"\n  entry: "{entry.id}"\n')
+        file.writelines(f"  {account}  {_amount(posting)}\n" for account, posting in sides.items())
+        file.write("\n")
+
+
+WRITERS: dict[LedgerFormat, Writer] = {
+    LedgerFormat.CSV: write_csv,
+    LedgerFormat.HLEDGER: write_hledger,
+    LedgerFormat.BEANCOUNT: write_beancount,
+}
+
+
+def decimal_text(money: Money) -> str:
+    """`1249.00`, without separators or the currency; integers all the way."""
+    digits = MINOR_DIGITS.get(money.currency, 2)
+    whole, minor = divmod(abs(money.amount_minor), 10**digits)
+    sign = "-" if money.amount_minor < 0 else ""
+    return f"{sign}{whole}.{minor:0{digits}d}" if digits else f"{sign}{whole}"
+
+
+def _title(entry: Entry) -> str:
+    return f"{entry.kind} of order {entry.order_id}"
+
+
+def _amount(posting: Posting) -> str:
+    return f"{decimal_text(posting.amount)} {posting.amount.currency}"
+
+
+def _beancount_account(entry: Entry, posting: Posting) -> str:
+    """An account's parts begin with a capital and know no underscore."""
+    partner = entry.partner_id.replace("_", "-").capitalize()
+    return f"{_BEANCOUNT_ROOTS[posting.account_kind]}:{partner}"
