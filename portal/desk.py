@@ -230,6 +230,10 @@ class Desk:
             raise NotFound("cancellation")
         return found
 
+    async def cancellation_of_ticket(self, principal: Principal, ticket_id: str) -> str:
+        """The id of the case behind a ticket."""
+        return (await self._cancellation_of_ticket(principal, ticket_id)).id
+
     async def _cancellation_of_ticket(self, principal: Principal, ticket_id: str) -> Cancellation:
         def read() -> Cancellation | None:
             with self.database.reading() as connection:

@@ -1,0 +1,177 @@
+"""The relay: gives what the inbox holds to the desk, and starts what a crash left behind."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from models.cancellation import CancellationRequest
+from models.decision import Verdict
+from models.errors import Forbidden, KeydeskError
+from models.event import (
+    EVENT_DATA,
+    CancellationRequested,
+    CancellationWithdrawn,
+    EventType,
+    OrderPlaced,
+    TicketDecided,
+    TicketNoted,
+)
+from models.inbox import InboxItem
+from models.order import OrderDraft
+from models.principal import Principal
+from models.receipt import Receipt
+from portal.desk import Desk
+from storage import inbox, left_behind
+from storage.principal import event_source, principal_of
+
+LEFT_BEHIND_AFTER = timedelta(seconds=5)
+_EVERY_S = 1.0
+_BATCH = 50
+
+log = structlog.get_logger()
+
+
+class Relay:
+    """At least once: a crash between the desk's act and its mark leads to a repeat that meets the first effect."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """Something came in; look at once."""
+        self._poked.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look every second, or when poked, until told to stop; a dead neighbour is waited for."""
+        outbox_ensured = False
+        while not stop.is_set():
+            try:
+                if not outbox_ensured:
+                    await self._desk.engine.ensure_outbox()
+                    outbox_ensured = True
+                await self.deliver_due(datetime.now(UTC))
+                await self.start_left_behind(datetime.now(UTC))
+            except (KeydeskError, SQLAlchemyError) as error:
+                log.warning("relay_waits", error=getattr(error, "code", type(error).__name__))
+            await self._rest(stop)
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        self._poked.clear()
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self._poked)]
+        await asyncio.wait(waits, timeout=_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def deliver_due(self, now: datetime) -> int:
+        """Hand over every event that is due; the number handed over."""
+        items = await run_in_threadpool(inbox.claim_due, self._desk.database, now, _BATCH)
+        for item in items:
+            await self.deliver(item)
+        return len(items)
+
+    async def deliver(self, item: InboxItem) -> None:
+        """One event: done, rejected with the rule's reason, or tried again later."""
+        try:
+            await self._dispatch(item)
+        except KeydeskError as error:
+            if error.permanent:
+                outcome = {"code": error.code, "detail": error.message}
+                await self._mark(inbox.mark_rejected, item, outcome)
+            else:
+                await self._mark(inbox.mark_retry, item, error.code)
+        except Exception as error:
+            log.error("event_failed", event=item.event_id, error=type(error).__name__)
+            await self._mark(inbox.mark_retry, item, type(error).__name__)
+        else:
+            await self._mark(inbox.mark_done, item, {"resource_id": item.resource_id})
+
+    async def _mark(self, mark: Callable[..., None], item: InboxItem, outcome: Any) -> None:
+        await run_in_threadpool(mark, self._desk.database, item, outcome, datetime.now(UTC))
+
+    async def _dispatch(self, item: InboxItem) -> None:
+        kind = EventType(item.type)
+        verbs: dict[EventType, Callable[[Any, Receipt, InboxItem], Awaitable[object]]] = {
+            EventType.ORDER_PLACED: self._place_order,
+            EventType.CANCELLATION_REQUESTED: self._request_cancellation,
+            EventType.CANCELLATION_WITHDRAWN: self._withdraw,
+            EventType.TICKET_DECIDED: self._decide,
+            EventType.TICKET_NOTED: self._note,
+        }
+        try:
+            data = EVENT_DATA[kind].model_validate(item.data)
+        except ValidationError as error:
+            raise Forbidden("invalid_event_data", "The stored event no longer parses.") from error
+        receipt = Receipt(resource_id=item.resource_id, received_at=item.received_at)
+        await verbs[kind](data, receipt, item)
+
+    async def _place_order(self, data: OrderPlaced, receipt: Receipt, item: InboxItem) -> object:
+        principal = await self._acting(item, data.placed_by)
+        draft = OrderDraft.model_validate(data.model_dump(exclude={"placed_by"}))
+        return await self._desk.place_order(draft, receipt, principal)
+
+    async def _request_cancellation(
+        self, data: CancellationRequested, receipt: Receipt, item: InboxItem
+    ) -> object:
+        principal = await self._acting(item, data.requested_by)
+        request = CancellationRequest.model_validate(data.model_dump(exclude={"requested_by"}))
+        return await self._desk.request_cancellation(request, receipt, principal)
+
+    async def _withdraw(
+        self, data: CancellationWithdrawn, receipt: Receipt, item: InboxItem
+    ) -> object:
+        principal = await self._acting(item, data.withdrawn_by)
+        return await self._desk.withdraw(data.cancellation_id, data.note, receipt, principal)
+
+    async def _decide(self, data: TicketDecided, receipt: Receipt, item: InboxItem) -> object:
+        principal = await self._acting(item, data.decided_by)
+        case_id = await self._desk.cancellation_of_ticket(principal, data.ticket_id)
+        if data.verdict == Verdict.APPROVED:
+            return await self._desk.approve(case_id, data.amount, data.note, receipt, principal)
+        return await self._desk.decline(case_id, data.note, receipt, principal)
+
+    async def _note(self, data: TicketNoted, receipt: Receipt, item: InboxItem) -> object:
+        principal = await self._acting(item, data.written_by)
+        return await self._desk.write_note(
+            data.ticket_id, data.audience, data.text, receipt, principal
+        )
+
+    async def _acting(self, item: InboxItem, user_id: str) -> Principal:
+        """The user an event speaks for; a partner's portal speaks only for that partner's people."""
+
+        def read() -> Principal | None:
+            with self._desk.database.reading() as connection:
+                source = event_source(connection, item.source)
+                principal = principal_of(connection, user_id)
+                if source is None or principal is None:
+                    return None
+                bound = source.partner_id
+                return principal if bound in (None, principal.partner_id) else None
+
+        principal = await run_in_threadpool(read)
+        if principal is None:
+            raise Forbidden("actor_unknown", "This source may not speak for that user.")
+        return principal
+
+    async def start_left_behind(self, now: datetime) -> None:
+        """Start every order and cancellation whose door died between writing and starting."""
+
+        def read() -> tuple[list[str], list[str]]:
+            with self._desk.database.reading() as connection:
+                before = now - LEFT_BEHIND_AFTER
+                return (
+                    left_behind.orders_left_behind(connection, before),
+                    left_behind.cancellations_left_behind(connection, before),
+                )
+
+        orders, cancellations = await run_in_threadpool(read)
+        for order_id in orders:
+            await self._desk.engine.start_purchase(order_id)
+        for cancellation_id in cancellations:
+            await self._desk.engine.start_cancellation(cancellation_id)
