@@ -13,7 +13,9 @@ from processes.waiting import wait_until
 
 KEYDESK = (sys.executable, "-P", "-m", "portal.cli")
 _READY_TIMEOUT_S = 60.0
-_STOP_S = 6.0
+_PORTAL_STOP_S = 5.0
+# The worker finishes what it holds within five seconds.
+_WORKER_STOP_S = 7.0
 
 
 class KeydeskProcess:
@@ -24,11 +26,14 @@ class KeydeskProcess:
         name: str,
         child: ChildProcess,
         ready: Callable[[], bool],
+        *,
+        stop_s: float,
         ready_file: Path | None = None,
     ) -> None:
         self._name = name
         self._child = child
         self._ready = ready
+        self._stop_s = stop_s
         self._ready_file = ready_file
 
     @property
@@ -61,20 +66,22 @@ class KeydeskProcess:
 
     def stop(self) -> None:
         """Ask it to finish what it holds, then end it."""
-        self._child.stop((signal.SIGTERM, _STOP_S))
+        self._child.stop((signal.SIGTERM, self._stop_s))
 
 
 def worker_process(environment: Mapping[str, str], data_dir: Path) -> KeydeskProcess:
     """The Temporal worker; it has no port, so it touches a file once it polls."""
     ready_file = data_dir / "worker.ready"
     child = _child("worker", environment, data_dir)
-    return KeydeskProcess("worker", child, ready_file.exists, ready_file)
+    return KeydeskProcess(
+        "worker", child, ready_file.exists, stop_s=_WORKER_STOP_S, ready_file=ready_file
+    )
 
 
 def portal_process(environment: Mapping[str, str], data_dir: Path, url: str) -> KeydeskProcess:
     """The portal; it is ready when it says so over HTTP."""
     child = _child("portal", environment, data_dir)
-    return KeydeskProcess("portal", child, lambda: _answers(f"{url}/readyz"))
+    return KeydeskProcess("portal", child, lambda: _answers(f"{url}/readyz"), stop_s=_PORTAL_STOP_S)
 
 
 def run_step(name: str, environment: Mapping[str, str], data_dir: Path) -> None:
@@ -84,7 +91,7 @@ def run_step(name: str, environment: Mapping[str, str], data_dir: Path) -> None:
     try:
         code = child.wait(_READY_TIMEOUT_S)
     finally:
-        child.stop((signal.SIGTERM, _STOP_S))
+        child.stop((signal.SIGTERM, _PORTAL_STOP_S))
     if code != 0:
         raise StackError(
             StackProblem.STEP_FAILED,
