@@ -1,0 +1,247 @@
+"""The catalogue in the book: what import changes, what it never rewrites, and what each caller sees."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from demo.load import OTHER_REGIMES, load_policies
+from models.catalogue import Family, KeyMode, Product, ProductFile
+from models.errors import Conflict
+from models.money import Money
+from models.policy import CancellationPolicy
+from models.principal import Principal, Role
+from storage.catalogue import (
+    add_policies,
+    files_of,
+    find_customer,
+    find_file,
+    find_product,
+    list_customers,
+    list_policies,
+    list_products,
+    policy_document,
+    policy_in_force,
+    policy_sha256,
+    upsert_products,
+)
+from storage.engine import Database
+
+SKU = "TEST00000001:0001"
+ONE_PARTNER = "par_00000000000000000000000000000001"
+ONE_CUSTOMER = "cus_00000000000000000000000000000001"
+INSTANT = timedelta(microseconds=1)
+
+
+def _build(number: int, *, sha256: str = "0" * 64, language: str = "en-US") -> ProductFile:
+    return ProductFile(
+        id=f"fil_{number}",
+        sku=SKU,
+        version="2022",
+        language=language,
+        bitness="64",
+        file_name="build.iso",
+        size_bytes=1,
+        sha256=sha256,
+    )
+
+
+def _product(
+    title: str = "A product", files: tuple[ProductFile, ...] = (), **prices: int
+) -> Product:
+    return Product(
+        sku=SKU,
+        product_id="TEST00000001",
+        title=title,
+        publisher="A publisher",
+        family=Family.PERPETUAL,
+        key_mode=KeyMode.PER_LINE,
+        term_duration=None,
+        maximum_quantity=10,
+        prices=tuple(Money(amount_minor=m, currency=c) for c, m in prices.items()),
+        files=files,
+    )
+
+
+def _scope(partner_id: str | None = None, customer_id: str | None = None) -> Principal:
+    return Principal(
+        user_id="usr_test",
+        name="Test",
+        roles=frozenset({Role.ADMIN_AGENT}),
+        partner_id=partner_id,
+        customer_id=customer_id,
+    )
+
+
+def _import(database: Database, *products: Product) -> None:
+    with database.transaction() as connection:
+        upsert_products(connection, products)
+
+
+def _found(database: Database) -> Product | None:
+    with database.reading() as connection:
+        return find_product(connection, SKU)
+
+
+def test_an_imported_product_comes_back_as_it_was(empty_database: Database) -> None:
+    product = _product(files=(_build(1),), EUR=100, USD=120)
+
+    _import(empty_database, product)
+
+    assert _found(empty_database) == product
+
+
+def test_a_second_import_changes_what_is_listed(empty_database: Database) -> None:
+    _import(empty_database, _product(EUR=100))
+
+    _import(empty_database, _product(title="A better product", EUR=90))
+
+    assert _found(empty_database) == _product(title="A better product", EUR=90)
+
+
+def test_a_price_no_longer_listed_is_off_sale(empty_database: Database) -> None:
+    _import(empty_database, _product(EUR=100, USD=120))
+
+    _import(empty_database, _product(USD=120))
+
+    assert _found(empty_database) == _product(USD=120)
+
+
+def test_a_product_without_prices_is_off_sale_everywhere(empty_database: Database) -> None:
+    _import(empty_database, _product(EUR=100, USD=120))
+
+    _import(empty_database, _product())
+
+    assert _found(empty_database) == _product()
+
+
+def test_a_rebuilt_file_keeps_its_id_and_others_stay(empty_database: Database) -> None:
+    czech = _build(2, language="cs-CZ")
+    _import(empty_database, _product(files=(_build(1), czech)))
+
+    _import(empty_database, _product(files=(_build(3, sha256="1" * 64),)))
+
+    with empty_database.reading() as connection:
+        rebuilt = _build(1, sha256="1" * 64)
+        assert files_of(connection, SKU) == (czech, rebuilt)
+        assert find_file(connection, "fil_1") == rebuilt
+        assert find_file(connection, "fil_3") is None
+
+
+def test_other_products_are_left_alone(database: Database) -> None:
+    with database.reading() as connection:
+        before = list_products(connection)
+
+    _import(database, _product(EUR=100))
+
+    with database.reading() as connection:
+        after = list_products(connection)
+    assert [product for product in after if product.sku != SKU] == list(before)
+    assert sorted(after, key=lambda product: (product.title, product.sku)) == list(after)
+
+
+def test_an_unknown_sku_is_nothing(database: Database) -> None:
+    with database.reading() as connection:
+        assert find_product(connection, "NOPE:0001") is None
+        assert files_of(connection, "NOPE:0001") == ()
+
+
+def test_the_policy_in_force_changes_at_its_instant(database: Database) -> None:
+    policies = [policy for stem in OTHER_REGIMES for policy in load_policies(stem)]
+    with database.transaction() as connection:
+        assert add_policies(connection, policies) == len(policies)
+    every = sorted(
+        (p for p in [*load_policies(), *policies] if p.family is Family.PERPETUAL),
+        key=lambda policy: policy.effective_from,
+    )
+
+    with database.reading() as connection:
+        for earlier, later in pairwise(every):
+            change = later.effective_from
+            before = policy_in_force(connection, Family.PERPETUAL, change - INSTANT)
+            after = policy_in_force(connection, Family.PERPETUAL, change)
+            assert (before, after) == (earlier, later)
+        too_early = every[0].effective_from - INSTANT
+        assert policy_in_force(connection, Family.PERPETUAL, too_early) is None
+
+
+def test_policies_come_back_newest_first(database: Database) -> None:
+    policies = load_policies(OTHER_REGIMES[0])
+    with database.transaction() as connection:
+        add_policies(connection, policies)
+        listed = list_policies(connection)
+
+    assert set(listed) == {*load_policies(), *policies}
+    assert [p.version for p in listed if p.family is Family.PERPETUAL] == [2, 1]
+
+
+def test_the_same_policy_again_is_fine(database: Database) -> None:
+    with database.transaction() as connection:
+        assert add_policies(connection, load_policies()) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"refuse_revealed_key": True},
+        {"id": "pol_other"},
+        {"id": "pol_other", "version": 9},
+        {"id": "pol_other", "effective_from": datetime(2040, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_a_policy_is_never_rewritten(database: Database, change: dict[str, object]) -> None:
+    standing = load_policies()[0]
+    rewritten = standing.model_copy(update=change)
+
+    with (
+        pytest.raises(Conflict, match="never rewritten") as refused,
+        database.transaction() as connection,
+    ):
+        add_policies(connection, [rewritten])
+
+    assert refused.value.code == "policy_rewritten"
+    with database.reading() as connection:
+        assert set(list_policies(connection)) == set(load_policies())
+
+
+def test_a_policys_hash_survives_the_way_through_its_document() -> None:
+    for policy in load_policies():
+        again = CancellationPolicy.model_validate(policy_document(policy))
+        assert policy_sha256(again) == policy_sha256(policy)
+    one, other, *_ = load_policies()
+    assert policy_sha256(one) != policy_sha256(other)
+
+
+def test_a_customer_is_found_by_id(database: Database) -> None:
+    with database.reading() as connection:
+        found = find_customer(connection, ONE_CUSTOMER)
+        assert found is not None
+        assert found.partner_id == ONE_PARTNER
+        assert find_customer(connection, "cus_nobody") is None
+
+
+def test_a_caller_sees_customers_within_sight(database: Database) -> None:
+    counts = {
+        _scope(): 4,
+        _scope(ONE_PARTNER): 2,
+        _scope(ONE_PARTNER, ONE_CUSTOMER): 1,
+        _scope(None, ONE_CUSTOMER): 1,
+        _scope("par_nobody"): 0,
+    }
+    with database.reading() as connection:
+        for scope, count in counts.items():
+            seen = list_customers(connection, scope)
+            assert len(seen) == count
+            assert all(scope.covers(customer.partner_id, customer.id) for customer in seen)
+
+
+def test_pages_of_customers_hold_each_once(database: Database) -> None:
+    pages: list[str] = []
+    after: str | None = None
+    with database.reading() as connection:
+        while page := list_customers(connection, _scope(), after=after, limit=3):
+            pages += [customer.id for customer in page]
+            after = page[-1].id
+
+    assert pages == sorted(set(pages))
+    assert len(pages) == 4
