@@ -36,8 +36,9 @@ def import_keys(
 ) -> None:
     """Add product keys as available stock, sealed on the way in. Bad rows do not stop good ones.
 
-    Rows are named by number (the heading is row 1); keys are never printed. Exit status 1 when a
-    row was refused.
+    Rows are named by number, the heading being row 1; keys are never printed.
+
+    The exit status is 1 when a row was refused.
     """
     from integrations.cipher.ring import RingCipher
     from integrations.secret_files import ensure_secrets
