@@ -33,6 +33,7 @@ class RunningStack(BaseModel):
     temporal_address: str
     temporal_ui_url: str
     portal_url: str
+    data_dir: Path
     supervisor_pid: int
 
 
@@ -69,7 +70,8 @@ class Settings(BaseSettings):
     task_queue: str = "keydesk"
     log_level: str = "INFO"
     crash_at: str | None = Field(
-        default=None, description="Kills this process at a step, `<step>:before` or `<step>:after`; tests only."
+        default=None,
+        description="Kills this process at a step, `<step>:before` or `<step>:after`; tests only.",
     )
     temporal_address: str | None = Field(default=None, validation_alias="TEMPORAL_ADDRESS")
     temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")
@@ -88,11 +90,15 @@ class Settings(BaseSettings):
         if self.mode is Mode.DEVELOPMENT:
             return self
         missing = [
-            name for name in ("database_url", "temporal_address", "key_ring", "event_secrets")
+            name
+            for name in ("database_url", "temporal_address", "key_ring", "event_secrets")
             if getattr(self, name) is None
         ]
         if missing:
-            names = ", ".join(f"KEYDESK_{n.upper()}" if n != "temporal_address" else "TEMPORAL_ADDRESS" for n in missing)
+            names = ", ".join(
+                f"KEYDESK_{n.upper()}" if n != "temporal_address" else "TEMPORAL_ADDRESS"
+                for n in missing
+            )
             raise ValueError(f"production needs {names}")
         if self.auth is AuthKind.DEV:
             raise ValueError("production refuses KEYDESK_AUTH=dev; set KEYDESK_AUTH=oidc")
@@ -114,7 +120,20 @@ class Settings(BaseSettings):
         """The embedded stack started by `keydesk up` on this data directory, if one runs."""
         if not self.run_file.exists():
             return None
-        return RunningStack.model_validate(json.loads(self.run_file.read_text(encoding="utf-8")))
+        text = self.run_file.read_text(encoding="utf-8")
+        stack = RunningStack.model_validate(json.loads(text))
+        return stack if _runs(stack.supervisor_pid) else None
+
+
+def _runs(pid: int) -> bool:
+    """A supervisor that was killed leaves its file behind; what it points at is gone."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def load() -> Settings:

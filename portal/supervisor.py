@@ -70,6 +70,7 @@ class Supervisor:
                 temporal_address=temporal_address,
                 temporal_ui_url=ui_url,
                 portal_url=self._portal_url(),
+                data_dir=self._data_dir,
                 supervisor_pid=os.getpid(),
             )
             self._start_keydesk(stack)

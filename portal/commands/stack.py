@@ -107,26 +107,25 @@ def _say(console: Console, line: str) -> None:
 def _show(settings: "Settings", stack: "RunningStack", *, as_json: bool) -> None:
     if as_json:
         # Without the database URL: an external one has a password in it.
-        shown = stack.model_dump(exclude={"database_url"})
-        shown["data_dir"] = str(settings.data_dir.absolute())
+        shown = stack.model_dump(mode="json", exclude={"database_url"})
         sys.stdout.write(json.dumps(shown) + "\n")
         sys.stdout.flush()
         return
     console = Console()
     table = Table.grid(padding=(0, 2))
-    for name, value in _places(settings, stack):
+    for name, value in _places(stack):
         table.add_row(name, value)
     console.print(Panel.fit(table, title="Keydesk runs", border_style="green"))
     for command, purpose in _next_steps(settings):
         _say(console, f"{purpose:<22}{command}")
 
 
-def _places(settings: "Settings", stack: "RunningStack") -> list[tuple[str, str]]:
+def _places(stack: "RunningStack") -> list[tuple[str, str]]:
     return [
         ("Portal", stack.portal_url),
         ("API documentation", f"{stack.portal_url}/docs"),
         ("Temporal UI", stack.temporal_ui_url or stack.temporal_address),
-        ("Data directory", str(settings.data_dir.absolute())),
+        ("Data directory", str(stack.data_dir)),
     ]
 
 

@@ -262,3 +262,19 @@ def test_a_nearly_full_disk_is_refused_before_anything_is_written(
     supervisor.stop()
     assert caught.value.problem is StackProblem.DISK_FULL
     assert [found.name for found in (place / "data").iterdir()] == ["lock"]
+
+
+def test_the_file_of_a_killed_run_is_not_believed(place: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for pid, believed in {os.getpid(): True, ended.pid: False}.items():
+        stack = RunningStack(
+            database_url="postgresql+psycopg://postgres@/keydesk",
+            temporal_address="127.0.0.1:7233",
+            temporal_ui_url="http://127.0.0.1:8233",
+            portal_url="http://127.0.0.1:8000",
+            data_dir=place,
+            supervisor_pid=pid,
+        )
+        (place / "run.json").write_text(stack.model_dump_json())
+        assert Settings(data_dir=place).running_stack() == (stack if believed else None)
