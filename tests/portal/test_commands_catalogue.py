@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
