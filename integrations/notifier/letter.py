@@ -42,6 +42,7 @@ def compose(letter: Letter, sender: str, encoding: TransferEncoding) -> EmailMes
     message["X-Keydesk-Notice"] = letter.kind
     message.set_content(letter.text, cte=encoding)
     message.add_alternative(letter.html, subtype="html", cte=encoding)
+    message.set_boundary(f"={letter.message_id}=")
     return message
 
 
