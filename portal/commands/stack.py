@@ -56,7 +56,6 @@ def worker() -> None:
     import asyncio
 
     import worker as composition
-
     from settings import load
 
     asyncio.run(composition.run(load()))
