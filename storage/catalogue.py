@@ -111,6 +111,7 @@ def list_customers(
 ) -> tuple[Customer, ...]:
     """One page of the customers within a principal's sight, by id; the next page starts after the last id."""
     page = select(_customers).order_by(_customers.c.id).limit(limit)
+    # The filter of `storage.scope`, on the table where a customer's own id is its customer id.
     if scope.customer_id is not None:
         page = page.where(_customers.c.id == scope.customer_id)
     elif scope.partner_id is not None:
