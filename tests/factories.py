@@ -221,7 +221,9 @@ Chapter = Callable[[Story], Story]
 CHAPTERS: dict[str, Chapter] = {
     "cancelled": lambda story: story.buy().reveal().share().cancel().finish(),
     "credited": lambda story: story.buy().share().request().decide().suspend().credit(),
+    "suspended": lambda story: story.buy().request().decide().suspend(),
     "approved": lambda story: story.buy().request().decide(),
+    "own": lambda story: story.buy().request(BOTH),
     "waiting": lambda story: story.buy().request(),
     "declined": lambda story: story.buy().request().decide(Verdict.DECLINED),
     "withdrawn": lambda story: story.buy().request().decide(Verdict.WITHDRAWN, BUYER),
@@ -229,7 +231,7 @@ CHAPTERS: dict[str, Chapter] = {
     "compensated": lambda story: story.buy().request().decide().suspend().compensate(),
     "final": lambda story: story.buy().reveal().finish(),
     "failed": lambda story: story.place().charge().run_dry(),
-    "placed": lambda story: story.place(),
+    "placed": lambda story: story.place(customer=SISTER_CUSTOMER),
 }
 """A case at every stage in which it can stand."""
 

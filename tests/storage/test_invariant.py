@@ -1,45 +1,33 @@
 """The proof of the proof: no false alarm on a whole book, and every planted corruption is found."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import Connection, text
 
-from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
 from storage.invariant import Invariant
 from storage.verify import INVARIANTS, examine, verify
-from tests.factories import CONTACT, PLACED_AT, Story, tell_all
-from tests.fixtures.postgres import copy_of
-from tests.storage.corruptions import CORRUPTIONS, OTHERS, Corruption
+from tests.factories import CONTACT, PLACED_AT, Story
+from tests.storage.conftest import Scene
+from tests.storage.corruptions.case import CASES
+from tests.storage.corruptions.money import MONEY
+from tests.storage.corruptions.order import ORDERS
+from tests.storage.corruptions.product_key import KEYS
+from tests.storage.corruptions.record import RECORDS
+from tests.storage.corruptions.shape import Corruption
+from tests.storage.corruptions.tenancy import TENANTS
 
-# Later than every age a rule allows for, and before the mails of the scene are overdue.
-NOW = PLACED_AT + timedelta(minutes=40)
-
-
-@pytest.fixture(scope="module")
-def scene(
-    postgres: EmbeddedPostgres, demo_template: str
-) -> Iterator[tuple[Database, dict[str, Story]]]:
-    """One database with a case at every stage; who spoils it rolls back."""
-    with copy_of(postgres, demo_template) as database:
-        yield database, tell_all(database)
+CORRUPTIONS = (*MONEY, *ORDERS, *KEYS, *CASES, *TENANTS, *RECORDS)
 
 
 def test_verify_finds_nothing_in_the_demo_world(database: Database) -> None:
-    report = verify(database, NOW)
+    report = verify(database, PLACED_AT)
 
     assert report.breaches == ()
     assert len(report.findings) == len(INVARIANTS)
 
 
-def test_verify_finds_nothing_in_a_case_at_every_stage(
-    scene: tuple[Database, dict[str, Story]],
-) -> None:
-    database, _ = scene
-
-    assert verify(database, NOW).breaches == ()
+def test_verify_finds_nothing_in_a_case_at_every_stage(scene: Scene) -> None:
+    assert verify(scene.database, scene.now).breaches == ()
 
 
 def test_verify_finds_nothing_after_every_single_step(database: Database) -> None:
@@ -53,14 +41,11 @@ def test_verify_finds_nothing_after_every_single_step(database: Database) -> Non
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda c: f"{c.code}: {c.name}")
-def test_verify_finds_a_planted_corruption(
-    corruption: Corruption, scene: tuple[Database, dict[str, Story]]
-) -> None:
-    database, stories = scene
-    with database.engine.connect() as connection:
-        _plant(connection, corruption, stories)
+def test_verify_finds_a_planted_corruption(corruption: Corruption, scene: Scene) -> None:
+    with scene.database.engine.connect() as connection:
+        _plant(connection, corruption, scene.names())
 
-        report = examine(connection, NOW)
+        report = examine(connection, scene.now)
 
         connection.rollback()
     found = {breach.code: breach.rows for breach in report.breaches}
@@ -81,19 +66,12 @@ def test_every_invariant_has_a_corruption_and_a_code_of_its_own() -> None:
 def test_verify_tells_its_progress(database: Database) -> None:
     heard: list[Invariant] = []
 
-    verify(database, NOW, heard.append)
+    verify(database, PLACED_AT, heard.append)
 
     assert heard == list(INVARIANTS)
 
 
-def _plant(connection: Connection, corruption: Corruption, stories: dict[str, Story]) -> None:
-    names = {"now": NOW} | OTHERS
-    for chapter, story in stories.items():
-        names |= {f"{chapter}_order": story.order_id, f"{chapter}_line": story.line_id}
-        names |= {
-            f"{chapter}_case": story.cancellation_id,
-            f"{chapter}_software": story.software_id,
-        }
+def _plant(connection: Connection, corruption: Corruption, names: dict[str, object]) -> None:
     for constraint in corruption.drops:
         _drop(connection, constraint)
     connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

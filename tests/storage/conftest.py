@@ -1,0 +1,43 @@
+"""One book with a case at every stage, for tests that spoil it and roll back."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from storage.embedded import EmbeddedPostgres
+from storage.engine import Database
+from tests.factories import PLACED_AT, Story, tell_all
+from tests.fixtures.postgres import copy_of
+
+OTHERS = {
+    "other_partner": "par_00000000000000000000000000000002",
+    "other_customer": "cus_00000000000000000000000000000003",
+}
+
+
+class Scene:
+    """The database, its stories by chapter, and a moment after all of them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.stories: dict[str, Story] = tell_all(database)
+        # Later than the ages that rules allow for, and before the mails of the scene are overdue.
+        self.now: datetime = PLACED_AT + timedelta(minutes=40)
+
+    def names(self) -> dict[str, object]:
+        """What statements may bind: `:now`, the others, and `:final_order`, `_line`, `_case`, `_software`."""
+        names: dict[str, object] = {"now": self.now, **OTHERS}
+        for chapter, story in self.stories.items():
+            names[f"{chapter}_order"] = story.order_id
+            names[f"{chapter}_line"] = story.line_id
+            names[f"{chapter}_case"] = story.cancellation_id
+            names[f"{chapter}_software"] = story.software_id
+        return names
+
+
+@pytest.fixture(scope="session")
+def scene(postgres: EmbeddedPostgres, demo_template: str) -> Iterator[Scene]:
+    """Shared by everybody: whoever spoils it rolls back."""
+    with copy_of(postgres, demo_template) as database:
+        yield Scene(database)

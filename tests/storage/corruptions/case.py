@@ -1,0 +1,112 @@
+"""Corruptions of cancellations, verdicts and tickets."""
+
+from tests.storage.corruptions.shape import Corruption
+
+CASES = (
+    Corruption(
+        "I8",
+        "completed with an open ticket",
+        "UPDATE tickets SET closed_at = NULL WHERE cancellation_id = :cancelled_case",
+    ),
+    Corruption(
+        "I8",
+        "completed without a credit",
+        "UPDATE cancellations SET status = 'completed' WHERE id = :approved_case",
+    ),
+    Corruption(
+        "I8",
+        "completed with a suspended key",
+        "UPDATE product_keys SET state = 'suspended' WHERE line_id = :cancelled_line",
+    ),
+    Corruption(
+        "I8",
+        "done but for its status",
+        "UPDATE cancellations SET status = 'credited' WHERE id = :cancelled_case",
+    ),
+    Corruption(
+        "I16",
+        "two verdicts",
+        'INSERT INTO decisions SELECT (jsonb_populate_record(d, \'{"id": "dec_twice"}\')).*'
+        " FROM decisions d WHERE d.cancellation_id = :declined_case",
+        ("decisions.uq_decisions_cancellation_id",),
+    ),
+    Corruption(
+        "I16",
+        "decided by the requester",
+        "UPDATE decisions SET decided_by = requester_id WHERE cancellation_id = :cancelled_case",
+        ("decisions.ck_decisions_not_the_requester",),
+    ),
+    Corruption(
+        "I16",
+        "decided by a sales agent",
+        "UPDATE decisions SET decided_by = 'usr_sam_sales' WHERE cancellation_id = :cancelled_case",
+    ),
+    Corruption(
+        "I16",
+        "decided by another partner",
+        "UPDATE decisions SET decided_by = 'usr_petra_admin' WHERE cancellation_id = :cancelled_case",
+    ),
+    Corruption(
+        "I16",
+        "decided by a policy that asks a human",
+        "UPDATE decisions SET decided_by = 'usr_policy', automatic = true"
+        " WHERE cancellation_id = :cancelled_case",
+    ),
+    Corruption(
+        "I16",
+        "approved above the request",
+        "UPDATE decisions SET amount_minor = amount_minor + 1 WHERE cancellation_id = :approved_case",
+    ),
+    Corruption(
+        "I23",
+        "two open cancellations of a line",
+        'INSERT INTO cancellations SELECT (jsonb_populate_record(c, \'{"id": "can_twice",'
+        ' "request_number": 2, "workflow_id": "second"}\')).* FROM cancellations c WHERE c.id = :waiting_case',
+        ("uq_cancellations_one_open",),
+    ),
+    Corruption(
+        "K8",
+        "approved by nobody",
+        "UPDATE cancellations SET status = 'approved' WHERE id = :waiting_case",
+    ),
+    Corruption(
+        "K8",
+        "credited by its status only",
+        "UPDATE cancellations SET status = 'credited' WHERE id = :approved_case",
+    ),
+    Corruption(
+        "K8",
+        "decided on without a quote",
+        "UPDATE cancellations SET quote = NULL WHERE id = :declined_case",
+    ),
+    Corruption(
+        "K9",
+        "a case without its ticket",
+        "DELETE FROM tickets WHERE cancellation_id = :waiting_case",
+    ),
+    Corruption(
+        "K9",
+        "a ticket closed before its case",
+        "UPDATE tickets SET closed_at = opened_at WHERE cancellation_id = :waiting_case",
+    ),
+    Corruption(
+        "K9",
+        "a ticket open after its case",
+        "UPDATE tickets SET closed_at = NULL WHERE cancellation_id = :declined_case",
+    ),
+    Corruption(
+        "K9",
+        "an incident of a failed order",
+        "UPDATE tickets SET closed_at = NULL WHERE order_id = :failed_order",
+    ),
+    Corruption(
+        "K10",
+        "a request number skipped",
+        "UPDATE cancellations SET request_number = 3 WHERE id = :waiting_case",
+    ),
+    Corruption(
+        "K10",
+        "another case's workflow",
+        "UPDATE cancellations SET workflow_id = 'cancellation:other' WHERE id = :waiting_case",
+    ),
+)

@@ -1,0 +1,113 @@
+"""Corruptions of keys, reveals, software items and links."""
+
+from tests.storage.corruptions.shape import Corruption
+
+KEYS = (
+    Corruption(
+        "I9",
+        "a working key beside a credit",
+        "UPDATE product_keys SET state = 'allocated' WHERE line_id = :cancelled_line",
+    ),
+    Corruption(
+        "I10",
+        "revoked without a credit",
+        "UPDATE product_keys SET state = 'revoked' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I11",
+        "one key in two rows",
+        "UPDATE product_keys SET fingerprint = (SELECT fingerprint FROM product_keys"
+        " WHERE line_id = :final_line) WHERE line_id = :waiting_line",
+        ("product_keys.uq_product_keys_fingerprint",),
+    ),
+    Corruption(
+        "I11",
+        "one unit with two keys",
+        "UPDATE product_keys SET unit_number = 1 WHERE line_id = :cancelled_line",
+        ("product_keys.uq_product_keys_line_id_unit_number",),
+    ),
+    Corruption(
+        "I11",
+        "a key of another product",
+        "UPDATE product_keys SET sku = 'DG7GMGF0D7FX:0002' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I11",
+        "revealed for another line",
+        "UPDATE key_reveals SET line_id = :waiting_line WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I11",
+        "allocated twice",
+        "INSERT INTO key_events SELECT k.id, 2 + n, s, k.state_at, k.state_by, 'again' FROM product_keys k,"
+        " (VALUES (1, 'available'), (2, 'allocated')) m (n, s) WHERE k.line_id = :final_line",
+    ),
+    Corruption(
+        "I12",
+        "a state without its event",
+        "UPDATE product_keys SET state = 'quarantined' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I12",
+        "an event lost",
+        "DELETE FROM key_events WHERE number = 1 AND key_id IN (SELECT id FROM product_keys"
+        " WHERE line_id = :cancelled_line)",
+    ),
+    Corruption(
+        "I13",
+        "a revoked key back in the pool",
+        "INSERT INTO key_events SELECT id, 5, 'available', state_at, state_by, 'returned' FROM product_keys"
+        " WHERE line_id = :cancelled_line",
+    ),
+    Corruption(
+        "I22",
+        "revealed to another partner",
+        "UPDATE key_reveals SET user_id = 'usr_petra_admin' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I22",
+        "revealed to another customer",
+        "UPDATE key_reveals SET user_id = 'usr_gustav_global' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I22",
+        "revealed to staff for no reason",
+        "UPDATE key_reveals SET user_id = 'usr_olga_operator' WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "I22",
+        "revealed after its revocation",
+        "UPDATE key_reveals SET revealed_at = revealed_at + interval '1 day' WHERE line_id = :cancelled_line",
+    ),
+    Corruption(
+        "K3",
+        "active though cancelled",
+        "UPDATE software_items SET status = 'active' WHERE id = :cancelled_software",
+    ),
+    Corruption(
+        "K3",
+        "suspended for nothing",
+        "UPDATE software_items SET status = 'suspended', status_at = :now - interval '1 hour'"
+        " WHERE id = :final_software",
+    ),
+    Corruption(
+        "K3", "a line without its item", "DELETE FROM software_items WHERE id = :final_software"
+    ),
+    Corruption(
+        "K4",
+        "a link that outlived its key",
+        "UPDATE download_links SET revoked_at = NULL WHERE line_id = :cancelled_line",
+    ),
+    Corruption(
+        "K4",
+        "a link used too often",
+        "UPDATE download_links SET uses = max_uses + 1",
+        ("download_links.ck_download_links_uses",),
+    ),
+    Corruption(
+        "K4",
+        "a link to another product",
+        "UPDATE download_links SET file_id = (SELECT id FROM product_files"
+        " WHERE sku = 'DG7GMGF0D7FX:0002' LIMIT 1)",
+    ),
+)

@@ -1,0 +1,122 @@
+"""Cancellations and tickets the database refuses: second, late, unfinished."""
+
+from tests.storage.guards.shape import Guard, copied
+
+CASES = (
+    Guard(
+        "a second open cancellation",
+        copied(
+            "cancellations",
+            "id = :waiting_case",
+            id="'can_new'",
+            request_number="2",
+            workflow_id="'new'",
+            status="'received'",
+        ),
+        "uq_cancellations_one_open",
+    ),
+    Guard(
+        "a cancellation of a cancelled line",
+        copied(
+            "cancellations",
+            "id = :cancelled_case",
+            id="'can_new'",
+            request_number="2",
+            workflow_id="'new'",
+            status="'received'",
+        ),
+        "uq_cancellations_one_open",
+    ),
+    Guard(
+        "a request number twice",
+        copied(
+            "cancellations",
+            "id = :declined_case",
+            id="'can_new'",
+            workflow_id="'new'",
+            status="'received'",
+        ),
+        "uq_cancellations_line_id_request_number",
+    ),
+    Guard(
+        "a workflow with two cases",
+        copied(
+            "cancellations",
+            "id = :declined_case",
+            id="'can_new'",
+            request_number="2",
+            status="'received'",
+        ),
+        "uq_cancellations_workflow_id",
+    ),
+    Guard(
+        "a late request that moves on",
+        copied(
+            "cancellations",
+            "id = :declined_case",
+            id="'can_new'",
+            request_number="2",
+            workflow_id="'new'",
+            status="'received'",
+            received_at="window_closes_at + interval '1 microsecond'",
+        )
+        + "; UPDATE cancellations SET status = 'pending_approval' WHERE id = 'can_new'",
+        "ck_cancellations_in_window",
+    ),
+    Guard(
+        "a request above what was paid",
+        copied(
+            "cancellations",
+            "id = :declined_case",
+            id="'can_new'",
+            request_number="2",
+            workflow_id="'new'",
+            status="'received'",
+            requested_minor="line_total_minor + 1",
+        ),
+        "ck_cancellations_requested",
+    ),
+    Guard(
+        "a request with a window of its own",
+        copied(
+            "cancellations",
+            "id = :declined_case",
+            id="'can_new'",
+            request_number="2",
+            workflow_id="'new'",
+            status="'received'",
+            window_closes_at="window_closes_at + interval '1 day'",
+        ),
+        "fk_cancellations_line_id_line_total_minor_currency_wind_f0ca",
+    ),
+    Guard(
+        "a completed case with an open ticket",
+        "UPDATE product_keys SET state = 'revoked' WHERE line_id = :credited_line; "
+        "UPDATE cancellations SET status = 'completed' WHERE id = :credited_case",
+        "cancellations_completed",
+    ),
+    Guard(
+        "a completed case with a suspended key",
+        "UPDATE tickets SET closed_at = :now WHERE cancellation_id = :credited_case; "
+        "UPDATE cancellations SET status = 'completed' WHERE id = :credited_case",
+        "cancellations_completed",
+    ),
+    Guard(
+        "a second ticket of a case",
+        copied("tickets", "cancellation_id = :waiting_case", id="'tkt_new'", number="-1"),
+        "uq_tickets_cancellation_id",
+    ),
+    Guard(
+        "a second open incident of an order",
+        "; ".join(
+            copied("tickets", "kind = 'incident'", id=f"'{new}'", number=number, closed_at="NULL")
+            for new, number in (("tkt_one", "-1"), ("tkt_two", "-2"))
+        ),
+        "uq_tickets_one_open_incident",
+    ),
+    Guard(
+        "a ticket closed before it was opened",
+        "UPDATE tickets SET closed_at = opened_at - interval '1 second' WHERE cancellation_id = :waiting_case",
+        "ck_tickets_closed_after_open",
+    ),
+)

@@ -1,0 +1,80 @@
+"""Verdicts the database refuses: by the requester, by strangers, above the request."""
+
+from tests.storage.guards.shape import Guard
+
+
+def decide(
+    case: str,
+    decided_by: str,
+    verdict: str = "'approved'",
+    amount: str = "1",
+    requester: str = "requester_id",
+) -> str:
+    """A verdict on a case; everything but the names is SQL."""
+    automatic = str(decided_by in ("usr_policy", "usr_system")).lower()
+    return (
+        "INSERT INTO decisions (id, cancellation_id, requester_id, decided_by, verdict, amount_minor,"
+        f" decided_at, automatic) SELECT 'dec_new', id, {requester}, '{decided_by}', {verdict},"
+        f" {amount}, :now, {automatic} FROM cancellations WHERE id = :{case}"
+    )
+
+
+DECISIONS = (
+    Guard(
+        "a decision by the requester",
+        decide("own_case", "usr_dana_both"),
+        "ck_decisions_not_the_requester",
+    ),
+    Guard(
+        "a decision that names another requester",
+        decide("own_case", "usr_dana_both", requester="'usr_alice_admin'"),
+        "fk_decisions_cancellation_id_requester_id",
+    ),
+    Guard(
+        "a decision by no approver",
+        decide("waiting_case", "usr_sam_sales"),
+        "decisions_by_approver",
+    ),
+    Guard(
+        "a decision by an approver who left",
+        "UPDATE users SET active = false WHERE id = 'usr_bob_approver'; "
+        + decide("waiting_case", "usr_bob_approver"),
+        "decisions_by_approver",
+    ),
+    Guard(
+        "a decision by one who is approver no more",
+        "DELETE FROM user_roles WHERE user_id = 'usr_bob_approver'; "
+        + decide("waiting_case", "usr_bob_approver"),
+        "decisions_by_approver",
+    ),
+    Guard(
+        "a second decision",
+        decide("declined_case", "usr_carol_approver"),
+        "uq_decisions_cancellation_id",
+    ),
+    Guard(
+        "an approval above the request",
+        decide("waiting_case", "usr_bob_approver", amount="requested_minor + 1"),
+        "decisions_within_request",
+    ),
+    Guard(
+        "an approval of nothing",
+        decide("waiting_case", "usr_bob_approver", amount="0"),
+        "ck_decisions_amount_positive",
+    ),
+    Guard(
+        "an approval without an amount",
+        decide("waiting_case", "usr_bob_approver", amount="NULL"),
+        "ck_decisions_amount_if_approved",
+    ),
+    Guard(
+        "a decline with an amount",
+        decide("waiting_case", "usr_bob_approver", "'declined'"),
+        "ck_decisions_amount_if_approved",
+    ),
+    Guard(
+        "a person's decision called automatic",
+        decide("waiting_case", "usr_bob_approver").replace("false FROM", "true FROM"),
+        "ck_decisions_automatic",
+    ),
+)

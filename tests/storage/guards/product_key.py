@@ -1,0 +1,55 @@
+"""Keys the database refuses: on two orders, revealed too late, working beside a credit."""
+
+from tests.storage.guards.shape import Guard, copied
+
+REVEAL = (
+    "INSERT INTO key_reveals (id, key_id, line_id, partner_id, customer_id, user_id, revealed_at)"
+    " SELECT 'rev_new', id, line_id, {partner}, customer_id, 'usr_alice_admin', :now"
+    " FROM product_keys WHERE line_id = :{line} LIMIT 1"
+)
+
+KEYS = (
+    Guard(
+        "a key on two orders",
+        "UPDATE product_keys SET line_id = :waiting_line, order_id = :waiting_order WHERE line_id = :final_line",
+        "product_keys_one_line",
+    ),
+    Guard(
+        "a second key of one unit",
+        "UPDATE product_keys f SET state = 'allocated', line_id = k.line_id, order_id = k.order_id,"
+        " partner_id = k.partner_id, customer_id = k.customer_id, unit_number = k.unit_number FROM product_keys k"
+        " WHERE k.line_id = :final_line AND f.id = (SELECT min(id) FROM product_keys WHERE state = 'available')",
+        "uq_product_keys_line_id_unit_number",
+    ),
+    Guard(
+        "one key in two rows",
+        copied("product_keys", "state = 'available'", id="'key_new'"),
+        "uq_product_keys_fingerprint",
+    ),
+    Guard(
+        "a credited key that works again",
+        "UPDATE product_keys SET state = 'allocated' WHERE line_id = :credited_line",
+        "product_keys_credited",
+    ),
+    Guard(
+        "a reveal of a suspended key",
+        REVEAL.format(partner="partner_id", line="suspended_line"),
+        "key_reveals_live_key",
+    ),
+    Guard(
+        "a reveal of a revoked key",
+        REVEAL.format(partner="partner_id", line="cancelled_line"),
+        "key_reveals_live_key",
+    ),
+    Guard(
+        "a key in use without a line",
+        "UPDATE product_keys SET state = 'allocated' WHERE id = (SELECT min(id) FROM product_keys"
+        " WHERE state = 'available')",
+        "ck_product_keys_held_by_line",
+    ),
+    Guard(
+        "a link used too often",
+        "UPDATE download_links SET uses = max_uses + 1",
+        "ck_download_links_uses",
+    ),
+)
