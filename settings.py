@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     temporal_ui_url: str | None = None
     task_queue: str = "keydesk"
     log_level: str = "INFO"
+    reveals_per_user_hourly: int = Field(default=10, ge=1)
+    reveals_per_partner_daily: int = Field(default=100, ge=1)
+    link_days: int = Field(default=14, ge=1, le=90)
+    link_uses: int = Field(default=50, ge=1, le=10_000)
     crash_at: str | None = Field(
         default=None,
         description="Kills this process at a step, `<step>:before` or `<step>:after`; tests only.",

@@ -2,10 +2,12 @@
 
 import re
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field, model_validator
 
 from models.base import Value
+from models.text import Identifier, Line
 
 KEY_PATTERN = re.compile(r"^[A-Z0-9]{5}(-[A-Z0-9]{5}){4}$")
 """25 characters in five groups of five; the seed's "32-digit" is a known slip (design.md §2)."""
@@ -33,11 +35,25 @@ class ProductKey(Value):
     revealed_by: str | None = None
 
 
+class RevealRequest(Value):
+    """Which key of an item to show, by id or by unit, and why; an item with one key needs no name for it."""
+
+    key_id: Identifier | None = None
+    unit_number: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
+    reason: Line | None = None
+
+    @model_validator(mode="after")
+    def _name_one(self) -> Self:
+        if self.key_id is not None and self.unit_number is not None:
+            raise ValueError("give key_id or unit_number, not both")
+        return self
+
+
 class RevealedKey(Value):
     """A key in clear, once, to one person; never stored, logged or sent through Temporal."""
 
     id: str
-    product_key: str
+    product_key: str = Field(repr=False)
     reveal_id: str
 
 

@@ -2,11 +2,12 @@
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from models.base import Value
 from models.catalogue import ProductFile
 from models.product_key import ProductKey
+from models.text import Identifier
 
 
 class SoftwareStatus(StrEnum):
@@ -35,6 +36,12 @@ class Software(Value):
     keys: tuple[ProductKey, ...] = ()
 
 
+class LinkRequest(Value):
+    """Which build to make a link to."""
+
+    file_id: Identifier
+
+
 class DownloadLink(Value):
     """A link to one file; `url` is shown once, at creation, because only its token's hash is stored."""
 
@@ -45,4 +52,4 @@ class DownloadLink(Value):
     max_uses: int
     uses: int
     revoked: bool
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)

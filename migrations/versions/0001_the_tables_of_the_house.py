@@ -460,6 +460,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_key_reveals'))
     )
     op.create_index('ix_key_reveals_line', 'key_reveals', ['line_id'], unique=False)
+    op.create_index('ix_key_reveals_partner_newest', 'key_reveals', ['partner_id', 'revealed_at'], unique=False)
     op.create_index(op.f('ix_key_reveals_user_id'), 'key_reveals', ['user_id'], unique=False)
     op.create_table('tickets',
     sa.Column('id', sa.Text(), nullable=False),

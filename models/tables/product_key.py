@@ -80,6 +80,7 @@ class KeyRevealRow(Row, table=True):
             ],
         ),
         Index("ix_key_reveals_line", "line_id"),
+        Index("ix_key_reveals_partner_newest", "partner_id", "revealed_at"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
