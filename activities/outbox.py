@@ -16,7 +16,7 @@ from storage import outbox
 from storage.engine import Database
 
 _AT_ONCE = 8
-_LAST_WORDS_S = 5.0
+_LAST_WORDS_S = 3.0
 _SENT = DeliveryReport(sent=1)
 _POSTPONED = DeliveryReport(postponed=1)
 _FAILED = DeliveryReport(failed=1)

@@ -6,9 +6,6 @@ from pydantic import AwareDatetime
 
 from models.base import Message, Value
 
-OUTBOX_WORKFLOW_ID = "outbox"
-OUTBOX_SUMMARY = "Sends the mails that effects have queued"
-
 
 class Recipient(Value):
     """Whom a mail goes to, as the book knows them at the moment of sending."""

@@ -17,6 +17,7 @@ _RETRY = RetryPolicy(
     maximum_interval=timedelta(minutes=1),
 )
 _ROUNDS_PER_RUN = 200
+_NOTHING_YET = DeliveryReport()
 
 
 @workflow.defn
@@ -24,11 +25,11 @@ class OutboxWorkflow:
     """Round after round of sending; each round is one activity that shows its failures in the Temporal UI."""
 
     @workflow.init
-    def __init__(self, so_far: DeliveryReport) -> None:
+    def __init__(self, so_far: DeliveryReport = _NOTHING_YET) -> None:
         self._report = so_far
 
     @workflow.run
-    async def run(self, so_far: DeliveryReport) -> None:
+    async def run(self, so_far: DeliveryReport = _NOTHING_YET) -> None:
         """Deliver for ever; the history is cut now and then, the counts go on."""
         del so_far
         for _ in range(_ROUNDS_PER_RUN):
