@@ -14,6 +14,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
 
 from integrations.temporal import is_away, unavailable
 from models.cancellation import CancellationInput
@@ -158,11 +159,17 @@ class Engine:
             # It ran and ended: the book holds its answer, and nothing starts twice.
             return
 
-    async def update(self, workflow_id: str, update: Any, argument: Any, update_id: str) -> Any:
+    async def update(
+        self,
+        workflow_id: str,
+        update: UpdateMethodMultiParam[Any, Answer],
+        argument: Any,
+        update_id: str,
+    ) -> Answer:
         """Say something to a running case; the same id again gets the first answer."""
         handle = self._client.get_workflow_handle(workflow_id)
         try:
-            return await self._call(
+            answer: Answer = await self._call(
                 lambda: handle.execute_update(
                     update, argument, id=update_id, rpc_timeout=_UPDATE_TIMEOUT
                 )
@@ -173,6 +180,7 @@ class Engine:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise Refused("case_closed", "The case is closed.") from error
             raise
+        return answer
 
     async def _call(self, call: Callable[[], Any]) -> Any:
         try:

@@ -11,7 +11,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from models.cancellation import CancellationRequest
-from models.decision import Verdict
 from models.errors import Forbidden, KeydeskError
 from models.event import (
     EVENT_DATA,
@@ -132,7 +131,7 @@ class Relay:
     async def _decide(self, data: TicketDecided, receipt: Receipt, item: InboxItem) -> object:
         principal = await self._acting(item, data.decided_by)
         case_id = await self._desk.cancellation_of_ticket(principal, data.ticket_id)
-        if data.verdict == Verdict.APPROVED:
+        if data.verdict == "approved":
             return await self._desk.approve(case_id, data.amount, data.note, receipt, principal)
         return await self._desk.decline(case_id, data.note, receipt, principal)
 

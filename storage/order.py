@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from models.cancellation import OVER
 from models.event import OutgoingType
@@ -135,7 +136,7 @@ def _policies_in_force(
         select(policies)
         .where(policies.c.family.in_(list(families)), policies.c.effective_from <= at)
         .order_by(policies.c.family, policies.c.effective_from.desc())
-        .distinct(policies.c.family)
+        .ext(distinct_on(policies.c.family))
     )
     return {row.family: row for row in connection.execute(newest)}
 
