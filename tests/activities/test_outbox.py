@@ -15,7 +15,6 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.outbox import OutboxActivities
 from integrations.notifier.directory import DirectoryNotifier
-from integrations.notifier.letter import Letter
 from integrations.notifier.protocol import LetterDelayed, LetterRefused, Notifier
 from integrations.notifier.render import Renderer
 from models.notice import NoticeKind, OutboxStatus
@@ -24,36 +23,10 @@ from models.tables.column import table
 from models.tables.principal import UserRow
 from storage.engine import Database
 from storage.outbox import pending_count
+from tests.fixtures.mail import Recorder
 from tests.fixtures.notices import FACTS, outbox_row, queue
 
 LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-class Recorder:
-    """A notifier that notes what it gets and how many letters it holds at once."""
-
-    def __init__(self, *, takes_s: float = 0.0) -> None:
-        self.takes_s = takes_s
-        self.errors: dict[str, Exception] = {}
-        self.sent: list[Letter] = []
-        self.at_once = 0
-        self.most_at_once = 0
-        self.started = asyncio.Event()
-
-    async def send(self, letter: Letter) -> None:
-        """Take the letter, or fail as told for this message."""
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        self.started.set()
-        await asyncio.sleep(self.takes_s)
-        self.at_once -= 1
-        if error := self.errors.get(letter.message_id):
-            raise error
-        self.sent.append(letter)
-
-    def ids(self) -> Counter[str]:
-        """How often each message was taken."""
-        return Counter(letter.message_id for letter in self.sent)
 
 
 def activities(database: Database, notifier: Notifier, run_s: float = 0.4) -> OutboxActivities:
