@@ -2,8 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -46,13 +46,20 @@ class DownloadDesk:
     """Makes links whose token only their receivers hold, and serves the file behind a live one."""
 
     def __init__(
-        self, database: Database, cipher: Cipher, files: Files, terms: LinkTerms, public_url: str
+        self,
+        database: Database,
+        cipher: Cipher,
+        files: Files,
+        terms: LinkTerms,
+        public_url: str,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._files = files
         self._terms = terms
         self._public_url = public_url.rstrip("/")
+        self._clock = clock
 
     async def create_link(
         self, software_id: str, request: LinkRequest, receipt: Receipt, principal: Principal
@@ -68,7 +75,7 @@ class DownloadDesk:
             receipt.resource_id,
             _hash(token),
             principal,
-            datetime.now(UTC),
+            self._clock(),
             self._terms,
         )
         return link.model_copy(update={"url": f"{self._public_url}/d/{token}"})
@@ -79,7 +86,7 @@ class DownloadDesk:
 
     def serve(self, token: str, method: str, headers: Mapping[str, str]) -> Response:
         """The file, or the one page that every link which does not work gets."""
-        now = datetime.now(UTC)
+        now = self._clock()
         with self._database.reading() as connection:
             link = download.live_link(connection, _hash(token), now)
         if link is None:

@@ -1,6 +1,7 @@
 """Showing a product key: role, scope and pace are checked, the fact is committed, then the key is opened."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -24,10 +25,17 @@ _MINUTE_S = 60
 class RevealDesk:
     """The one place that opens keys; the process's own pace comes first, the book's count decides."""
 
-    def __init__(self, database: Database, cipher: Cipher, allowance: Allowance) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cipher: Cipher,
+        allowance: Allowance,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._cipher = cipher
         self._allowance = allowance
+        self._clock = clock
         self._pace = MovingWindowRateLimiter(MemoryStorage())
 
     async def reveal_key(
@@ -50,7 +58,7 @@ class RevealDesk:
             software_id,
             reveal_id,
             principal,
-            datetime.now(UTC),
+            self._clock(),
             self._allowance,
         )
         return RevealedKey(
