@@ -1,0 +1,34 @@
+"""The timeline as the doors show it: effects of one order, or of one of its cancellations, oldest first."""
+
+from sqlalchemy import Connection, select
+
+from models.tables.column import table
+from models.tables.record import EffectRow
+from models.timeline import TimelineEntry
+
+effects = table(EffectRow)
+
+
+def read_timeline(
+    connection: Connection,
+    order_id: str,
+    *,
+    cancellation_id: str | None = None,
+    after: int | None = None,
+    limit: int = 50,
+) -> list[TimelineEntry]:
+    """What happened; the caller's sight of the order was checked before. `after` is the last number seen."""
+    query = select(effects).where(effects.c.order_id == order_id, effects.c.id > (after or 0))
+    if cancellation_id is not None:
+        query = query.where(effects.c.cancellation_id == cancellation_id)
+    rows = connection.execute(query.order_by(effects.c.id).limit(limit))
+    return [
+        TimelineEntry(
+            number=row.id,
+            happened_at=row.happened_at,
+            actor_id=row.actor_id,
+            sentence=row.sentence,
+            cancellation_id=row.cancellation_id,
+        )
+        for row in rows
+    ]
