@@ -14,7 +14,7 @@ from rich.text import Text
 
 from models.errors import KeydeskError
 from models.stack import StackError
-from portal.commands import catalogue, keys, ledger, seed, stack, token, verify
+from portal.commands import catalogue, keys, ledger, seed, stack, stuck, token, verify
 
 app = typer.Typer(
     name="keydesk",
@@ -32,6 +32,7 @@ app.add_typer(catalogue.app)
 app.add_typer(keys.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)
+app.add_typer(stuck.app)
 app.add_typer(ledger.app)
 
 
