@@ -23,6 +23,7 @@ from models.ids import purchase_workflow_id
 from models.order import PurchaseInput
 from storage import case, order
 from storage.engine import Database
+from workflows import cancellation_view, purchase_view
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
@@ -80,6 +81,7 @@ class Engine:
             order_number=row.number,
             stage="validating order",
             summary=f"Order {row.number} of {row.customer_name}, {total}",
+            guide=purchase_view.GUIDE,
         )
 
     async def start_cancellation(self, cancellation_id: str) -> None:
@@ -108,6 +110,7 @@ class Engine:
             stage="validating window",
             summary=f"Cancel {row.product_title} of order {row.order_number}, "
             f"{row.customer_name}, {facts['requested']}",
+            guide=cancellation_view.GUIDE,
         )
 
     async def ensure_outbox(self) -> None:
@@ -132,6 +135,7 @@ class Engine:
         order_number: int,
         stage: str,
         summary: str,
+        guide: str,
     ) -> None:
         async def start() -> None:
             await self._client.start_workflow(
@@ -142,6 +146,7 @@ class Engine:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 static_summary=summary,
+                static_details=guide,
                 search_attributes=TypedSearchAttributes(
                     [
                         SearchAttributePair(STAGE, stage),
