@@ -14,7 +14,7 @@ from rich.text import Text
 
 from models.errors import KeydeskError
 from models.stack import StackError
-from portal.commands import catalogue, keys, ledger, seed, stack, stuck, token, verify
+from portal.commands import catalogue, demo, keys, ledger, seed, stack, stuck, token, verify
 
 app = typer.Typer(
     name="keydesk",
@@ -27,6 +27,7 @@ app = typer.Typer(
 
 # One line per module of portal/commands; each has its own `app` and imports what it needs inside its commands.
 app.add_typer(stack.app)
+app.add_typer(demo.app)
 app.add_typer(seed.app)
 app.add_typer(catalogue.app)
 app.add_typer(keys.app)

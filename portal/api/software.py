@@ -1,0 +1,146 @@
+"""Software over the API: what was bought, its keys on demand, its downloads, and what cancelling would bring."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query, Response
+from pydantic import AfterValidator, AwareDatetime
+
+from models.base import Value
+from models.cancellation import Quote
+from models.catalogue import ProductFile
+from models.errors import NotFound
+from models.ids import Prefix
+from models.principal import Principal
+from models.product_key import RevealedKey, RevealRequest
+from models.software import DownloadLink, LinkRequest, Software
+from models.text import Identifier
+from portal.auth import allow
+from portal.door import door
+from portal.idempotency import TakeReceipt, idempotent
+from portal.pagination import ById, Page
+from portal.state import State
+from rules.cancellation import explain
+from rules.permission import Act
+from storage import cancellation, download, software_view
+from storage.order_view import covers_customer
+
+router = door("software")
+
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _thinkable(at: datetime) -> datetime:
+    if not _EARLIEST <= at <= _LATEST:
+        raise ValueError("lies outside of the years 2000 to 2199")
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_thinkable)]
+
+
+class Downloads(Value):
+    """The builds that can be downloaded; only combinations of version, language and bitness that exist."""
+
+    items: tuple[ProductFile, ...]
+
+
+class ExplainedQuote(Quote):
+    """The verdict with the sentence that explains it."""
+
+    explanation: str
+
+
+@router.get("/customers/{customer_id}/software", summary="List what was bought for a customer")
+def list_software(
+    customer_id: Identifier,
+    caller: Annotated[Principal, allow(Act.READ_SOFTWARE)],
+    state: State,
+    paging: ById,
+) -> Page[Software]:
+    """Newest first; a cancelled item stays listed, without its keys."""
+    with state.database.reading() as connection:
+        if not covers_customer(connection, caller, customer_id):
+            raise NotFound("customer")
+        found = software_view.list_software(
+            connection, caller, customer_id, after=paging.after, limit=paging.probe
+        )
+    return paging.page(found, lambda item: item.id)
+
+
+@router.get("/software/{software_id}", summary="Read one software item")
+def read_software(
+    software_id: Identifier,
+    caller: Annotated[Principal, allow(Act.READ_SOFTWARE)],
+    state: State,
+) -> Software:
+    """One item with its keys masked."""
+    with state.database.reading() as connection:
+        found = software_view.find_software(connection, caller, software_id)
+    if found is None:
+        raise NotFound("software")
+    return found
+
+
+@router.post(
+    "/software/{software_id}/key-reveals", status_code=201, summary="Show one product key in clear"
+)
+async def reveal_key(
+    software_id: Identifier,
+    caller: Annotated[Principal, allow(Act.REVEAL_KEY)],
+    state: State,
+    response: Response,
+    take_receipt: Annotated[TakeReceipt, idempotent(Prefix.REVEAL)],
+    request: RevealRequest | None = None,
+) -> RevealedKey:
+    """Recorded, counted and limited; refused as soon as the key is suspended or revoked."""
+    response.headers["Cache-Control"] = "no-store"
+    receipt = await take_receipt()
+    return await state.reveals.reveal_key(software_id, request or RevealRequest(), receipt, caller)
+
+
+@router.get("/software/{software_id}/downloads", summary="List the builds of an item")
+def list_downloads(
+    software_id: Identifier,
+    caller: Annotated[Principal, allow(Act.GET_DOWNLOAD)],
+    state: State,
+) -> Downloads:
+    """Newest version first; none while the item is not active."""
+    with state.database.reading() as connection:
+        return Downloads(items=download.downloads_of(connection, caller, software_id))
+
+
+@router.post(
+    "/software/{software_id}/download-links", status_code=201, summary="Make a download link"
+)
+async def create_download_link(
+    software_id: Identifier,
+    request: LinkRequest,
+    caller: Annotated[Principal, allow(Act.GET_DOWNLOAD)],
+    state: State,
+    response: Response,
+    take_receipt: Annotated[TakeReceipt, idempotent(Prefix.LINK)],
+) -> DownloadLink:
+    """The `url` is shown here only; it expires, counts its uses and dies with the key."""
+    response.headers["Cache-Control"] = "no-store"
+    receipt = await take_receipt()
+    return await state.downloads.create_link(software_id, request, receipt, caller)
+
+
+@router.get(
+    "/software/{software_id}/cancellation-quote", summary="Say what a cancellation would bring"
+)
+def quote_cancellation(
+    software_id: Identifier,
+    caller: Annotated[Principal, allow(Act.QUOTE_CANCELLATION)],
+    state: State,
+    at: Annotated[
+        Instant | None, Query(description="The instant to think of; now when left out.")
+    ] = None,
+) -> ExplainedQuote:
+    """Verdict, credit and deadline, with the facts and the sentence that explain them."""
+    with state.database.reading() as connection:
+        if software_view.find_software(connection, caller, software_id) is None:
+            raise NotFound("software")
+        quote = cancellation.quote_software(connection, software_id, at or state.clock())
+    return ExplainedQuote(**dict(quote), explanation=explain(quote))
