@@ -14,21 +14,33 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.stuck import PendingStep, RunningCase
 
-CASES = (
+_CASES = (
     "ExecutionStatus = 'Running' AND WorkflowType IN ('PurchaseWorkflow', 'CancellationWorkflow')"
 )
-ACTIVE = f"{CASES} AND KeydeskStage != 'cancellation window open'"
-"""Cases between two steps: few, however many orders only wait for their window to close."""
-REPORTED = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+_BUSY = f"{_CASES} AND KeydeskStage != 'cancellation window open'"
+_REPORTED = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
 
 _PAGE = 1000
 _AT_ONCE = 20
 _FAILURE_LENGTH = 200
 
 
-async def running_ids(client: Client, query: str) -> set[str]:
-    """The ids of the workflows a query finds; visibility lags, so ask `describe` before judging one."""
-    return {found.id async for found in client.list_workflows(query, page_size=_PAGE)}
+async def running_cases(client: Client, task_queue: str) -> set[str]:
+    """The workflows of all open orders and cancellations; visibility lags, so ask `describe` before judging."""
+    return await _ids(client, _CASES, task_queue)
+
+
+async def suspects(client: Client, task_queue: str) -> set[str]:
+    """Cases between two steps, and whatever reports a problem.
+
+    Few, however many orders only wait for their window to close.
+    """
+    return await _ids(client, _BUSY, task_queue) | await _ids(client, _REPORTED, task_queue)
+
+
+async def _ids(client: Client, query: str, task_queue: str) -> set[str]:
+    ours = f"{query} AND TaskQueue = '{task_queue}'"
+    return {found.id async for found in client.list_workflows(ours, page_size=_PAGE)}
 
 
 async def describe_all(client: Client, workflow_ids: Iterable[str]) -> dict[str, RunningCase]:

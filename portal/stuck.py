@@ -16,8 +16,8 @@ from storage.engine import Database
 OUTBOX = "outbox"
 _GRACE = timedelta(seconds=60)
 _TASK_ATTEMPTS = 3
-_STEP_ATTEMPTS = 8
-"""With the pauses between them about a minute of failing; see BOOK_RETRY in workflows/options.py."""
+STEP_ATTEMPTS = 6
+"""A step that has failed this often but for one has failed for about 15 seconds: see workflows/options.py."""
 
 _REMEDY = {
     StuckKind.ENGINE_AWAY: "Start Temporal; nothing is lost, and what was accepted goes on by itself.",
@@ -31,14 +31,19 @@ _REMEDY = {
 
 
 async def find_stuck(
-    database: Database, client: Client | None, task_queue: str, now: datetime
+    database: Database,
+    client: Client | None,
+    task_queue: str,
+    now: datetime,
+    *,
+    step_attempts: int = STEP_ATTEMPTS,
 ) -> list[Stuck]:
     """Everything that waits longer than it should; without an engine, what the book alone knows."""
     found = await run_in_threadpool(_read_waiting, database, now)
     if client is None:
         return [_away(), *found]
     try:
-        return [*await _ask_engine(database, client, task_queue, now), *found]
+        return [*await _ask_engine(database, client, task_queue, now, step_attempts), *found]
     except (RPCError, RuntimeError) as error:
         if not is_away(error):
             raise
@@ -46,14 +51,13 @@ async def find_stuck(
 
 
 async def _ask_engine(
-    database: Database, client: Client, task_queue: str, now: datetime
+    database: Database, client: Client, task_queue: str, now: datetime, step_attempts: int
 ) -> list[Stuck]:
     no_worker = await _no_worker(client, task_queue, now)
-    disagreeing = await _disagreements(database, client, now)
-    looked_at = await engine.running_ids(client, engine.ACTIVE)
-    looked_at |= await engine.running_ids(client, engine.REPORTED)
-    described = await engine.describe_all(client, looked_at | {OUTBOX})
-    waiting = [stuck for case in described.values() for stuck in judge(case, now)]
+    disagreeing = await _disagreements(database, client, task_queue, now)
+    suspects = await engine.suspects(client, task_queue)
+    described = await engine.describe_all(client, suspects | {OUTBOX})
+    waiting = [stuck for case in described.values() for stuck in judge(case, now, step_attempts)]
     return [*no_worker, *_no_outbox(described.get(OUTBOX)), *disagreeing, *waiting]
 
 
@@ -76,9 +80,11 @@ def _no_outbox(outbox: RunningCase | None) -> list[Stuck]:
     ]
 
 
-async def _disagreements(database: Database, client: Client, now: datetime) -> list[Stuck]:
+async def _disagreements(
+    database: Database, client: Client, task_queue: str, now: datetime
+) -> list[Stuck]:
     """Cases without their workflow, and workflows whose case is over; the engine's own word decides."""
-    running = await engine.running_ids(client, engine.CASES)
+    running = await engine.running_cases(client, task_queue)
     rows = {row.workflow_id: row for row in await run_in_threadpool(_read_open, database)}
     doubtful = running ^ rows.keys()
     described = await engine.describe_all(client, doubtful)
@@ -113,7 +119,7 @@ def _disagree(
             yield _stuck(StuckKind.WORKFLOW_LEFT_OVER, workflow_id, since, why)
 
 
-def judge(case: RunningCase, now: datetime) -> Iterator[Stuck]:
+def judge(case: RunningCase, now: datetime, step_attempts: int = STEP_ATTEMPTS) -> Iterator[Stuck]:
     """What keeps one running workflow from going on."""
     if not case.running:
         return
@@ -121,7 +127,7 @@ def judge(case: RunningCase, now: datetime) -> Iterator[Stuck]:
         why = f"its workflow task failed {case.task_attempt - 1} times"
         yield _stuck(StuckKind.WORKFLOW_FAILING, case.workflow_id, case.task_scheduled_at, why)
     for step in case.steps:
-        if step.attempt >= _STEP_ATTEMPTS and step.last_failure is not None:
+        if step.attempt >= step_attempts and step.last_failure is not None:
             why = f"{step.name} failed {step.attempt - 1} times, last: {step.last_failure}"
             yield _stuck(StuckKind.STEP_FAILING, case.workflow_id, None, why)
         elif _is_unclaimed(step, now):

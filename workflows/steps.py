@@ -5,7 +5,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
@@ -55,7 +60,8 @@ class Steps:
                 retry_policy=LOCAL_RETRY,
                 summary=summary,
             )
-        except ActivityError as error:
+        except FailureError as error:
+            # A local activity's failure comes as it is, not wrapped in an ActivityError as a regular one's.
             if is_cancelled_exception(error) or _is_permanent(error):
                 raise
             return await self._insist(method, argument, summary)
@@ -104,8 +110,9 @@ class Steps:
             await workflow.wait_condition(settled)
 
 
-def _is_permanent(error: ActivityError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+def _is_permanent(error: FailureError) -> bool:
+    reason = error.cause if isinstance(error, ActivityError) else error
+    return isinstance(reason, ApplicationError) and reason.non_retryable
 
 
 async def sleep_until(instant: datetime, woken: Callable[[], bool], summary: str) -> bool:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from models.stuck import PendingStep, RunningCase, StuckKind
 from portal.cli import app
-from portal.stuck import judge
+from portal.stuck import STEP_ATTEMPTS, judge
 from processes.ports import free_ports
 from storage.engine import Database
 from tests.factories import Story
@@ -37,7 +37,7 @@ def _step(attempt: int = 1, **told: object) -> PendingStep:
         _case(_step(scheduled_at=NOW - timedelta(seconds=60))),
         _case(_step(scheduled_at=NOW + timedelta(seconds=30), attempt=2, last_failure="away")),
         _case(_step(scheduled_at=NOW - timedelta(hours=1), started=True)),
-        _case(_step(attempt=7, last_failure="away")),
+        _case(_step(attempt=STEP_ATTEMPTS - 1, last_failure="away")),
         _case(_step(attempt=50, last_failure="away"), running=False),
     ],
 )
@@ -49,7 +49,11 @@ def test_judge_is_patient(case: RunningCase) -> None:
     ("case", "kind", "word"),
     [
         (_case(task_attempt=4), StuckKind.WORKFLOW_FAILING, "3 times"),
-        (_case(_step(attempt=8, last_failure="away")), StuckKind.STEP_FAILING, "last: away"),
+        (
+            _case(_step(attempt=STEP_ATTEMPTS, last_failure="away")),
+            StuckKind.STEP_FAILING,
+            "last: away",
+        ),
         (
             _case(_step(scheduled_at=NOW - timedelta(seconds=61))),
             StuckKind.STEP_UNCLAIMED,
