@@ -31,6 +31,9 @@ _RECHECK = timedelta(hours=1)
 _OVER = frozenset(
     {PurchaseStage.FINAL, PurchaseStage.CANCELLED, PurchaseStage.FAILED, PurchaseStage.REFUSED}
 )
+_BEFORE_DELIVERY = frozenset(
+    {PurchaseStage.WAITING_FOR_STOCK, PurchaseStage.ALLOCATING, PurchaseStage.REVERSING}
+)
 
 
 @workflow.defn
@@ -198,10 +201,10 @@ class PurchaseWorkflow:
 
     @workflow.update
     async def compensate(self, act: OperatorAct) -> PurchaseState:
-        """Give an order up that waits for keys: its charge is reversed."""
+        """Give an order up that waits for keys: its charge is reversed, unless the last look finds keys."""
         del act
         self._given_up = True
-        await workflow.wait_condition(self._is_over)
+        await workflow.wait_condition(lambda: self._stage not in _BEFORE_DELIVERY)
         return self._state()
 
     @compensate.validator
