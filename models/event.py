@@ -1,9 +1,9 @@
 """Events: what portals may tell us, how far each has come, and what we tell the world."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from models.base import Value
 from models.cancellation import CancellationRequest
@@ -99,3 +99,25 @@ class EventReceipt(Value):
     status: Literal["accepted", "duplicate"] = Field(
         description="A duplicate is not processed again."
     )
+
+
+class OutgoingEvent(Value):
+    """One event of the feed: a CloudEvent 1.0, with partner and customer as extension attributes."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: Literal["keydesk"] = "keydesk"
+    type: str
+    subject: str = Field(description="The order it is about.")
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    partnerid: str
+    customerid: str
+    data: dict[str, Any]
+
+
+class Feed(Value):
+    """What happened after a cursor, in the feed's order; `next` is where to go on, also when nothing is new."""
+
+    items: tuple[OutgoingEvent, ...]
+    next: str

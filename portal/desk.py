@@ -1,5 +1,7 @@
 """The verbs outsiders may say; the only code that starts or updates workflows."""
 
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from temporalio.client import Client
 
@@ -11,8 +13,9 @@ from models.cancellation import (
 )
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
 from models.errors import NotFound
+from models.ids import purchase_workflow_id
 from models.money import Money
-from models.order import Order, OrderDraft
+from models.order import Order, OrderDraft, PurchaseState
 from models.principal import Principal
 from models.receipt import Receipt
 from models.step import Done
@@ -23,6 +26,7 @@ from storage import cancellation as cancellation_book
 from storage import cancellation_view, decision, order, order_view, ticket_view
 from storage.engine import Database
 from workflows.cancellation import CancellationWorkflow
+from workflows.purchase import PurchaseWorkflow
 
 
 class Desk:
@@ -189,6 +193,30 @@ class Desk:
             OperatorAct(act_id=receipt.resource_id, actor_id=principal.user_id),
             receipt.resource_id,
         )
+
+    async def retry_purchase(
+        self, order_id: str, receipt: Receipt, principal: Principal
+    ) -> PurchaseState:
+        """Operator: look for keys, or try the failing step, again at once."""
+        return await self._repair(order_id, PurchaseWorkflow.retry, receipt, principal)
+
+    async def compensate_purchase(
+        self, order_id: str, receipt: Receipt, principal: Principal
+    ) -> PurchaseState:
+        """Operator: give an order up that waits for keys; its charge is reversed."""
+        return await self._repair(order_id, PurchaseWorkflow.compensate, receipt, principal)
+
+    async def _repair(
+        self, order_id: str, update: Any, receipt: Receipt, principal: Principal
+    ) -> PurchaseState:
+        require(principal, Act.REPAIR)
+        order = await self.find_order(order_id)
+        if not principal.covers(order.partner_id, order.customer_id):
+            raise NotFound("order")
+        act = OperatorAct(act_id=receipt.resource_id, actor_id=principal.user_id)
+        workflow_id = purchase_workflow_id(order_id)
+        state: PurchaseState = await self.engine.update(workflow_id, update, act, act.act_id)
+        return state
 
     async def find_order(self, order_id: str) -> Order:
         """The order as it stands now."""

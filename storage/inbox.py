@@ -63,9 +63,7 @@ def _require_same_body(
     connection: Connection, source: str, event_id: str, body_sha256: bytes
 ) -> None:
     first = connection.execute(
-        select(events.c.body_sha256).where(
-            events.c.source == source, events.c.event_id == event_id
-        )
+        select(events.c.body_sha256).where(events.c.source == source, events.c.event_id == event_id)
     ).scalar_one()
     if bytes(first) != body_sha256:
         raise Conflict(

@@ -1,12 +1,13 @@
 """Bringing a database to the newest schema, and telling whether it is there."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, pool
+from sqlalchemy import Connection, create_engine, pool
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -26,7 +27,16 @@ def upgrade(database_url: str) -> None:
 
 def is_current(database_url: str) -> bool:
     """Whether the schema is the newest one this code knows."""
-    head = ScriptDirectory.from_config(config(database_url)).get_current_head()
     engine = create_engine(database_url, poolclass=pool.NullPool)
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        return is_current_on(connection)
+
+
+def is_current_on(connection: Connection) -> bool:
+    """The same, asked on a connection that is there already."""
+    return MigrationContext.configure(connection).get_current_revision() == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()

@@ -14,6 +14,7 @@ def read_timeline(
     order_id: str,
     *,
     cancellation_id: str | None = None,
+    purchase_only: bool = False,
     after: int | None = None,
     limit: int = 50,
 ) -> list[TimelineEntry]:
@@ -21,6 +22,8 @@ def read_timeline(
     query = select(effects).where(effects.c.order_id == order_id, effects.c.id > (after or 0))
     if cancellation_id is not None:
         query = query.where(effects.c.cancellation_id == cancellation_id)
+    if purchase_only:
+        query = query.where(effects.c.cancellation_id.is_(None))
     rows = connection.execute(query.order_by(effects.c.id).limit(limit))
     return [
         TimelineEntry(

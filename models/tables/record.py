@@ -92,7 +92,11 @@ class OutboxRow(Row, table=True):
             "next_attempt_at",
             postgresql_where="status = 'pending' AND channel = 'mail'",
         ),
-        Index("ix_outbox_feed", "sequence", postgresql_where="channel = 'event'"),
+        Index(
+            "ix_outbox_unplaced",
+            "sequence",
+            postgresql_where="channel = 'event' AND feed_position IS NULL",
+        ),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
@@ -111,3 +115,4 @@ class OutboxRow(Row, table=True):
     next_attempt_at: datetime = Field(sa_type=INSTANT)
     sent_at: datetime | None = Field(default=None, sa_type=INSTANT)
     last_error: str | None = Field(default=None, sa_type=TEXT)
+    feed_position: int | None = Field(default=None, sa_type=AMOUNT, unique=True)

@@ -1,0 +1,25 @@
+"""Events out over the API: a feed to follow by cursor."""
+
+from typing import Annotated
+
+from models.event import Feed
+from models.principal import Principal
+from portal.auth import allow
+from portal.door import door
+from portal.pagination import ByNumber, encode
+from portal.state import State
+from rules.permission import Act
+from storage.event import read_feed
+
+router = door("events")
+
+
+@router.get("/events", summary="Follow the event feed")
+def follow_events(
+    caller: Annotated[Principal, allow(Act.READ_EVENT)], state: State, paging: ByNumber
+) -> Feed:
+    """CloudEvents 1.0, each once and in an order that never changes; `next` always says where to go on."""
+    after = paging.after or 0
+    placed = read_feed(state.database, caller, after=after, limit=paging.limit)
+    last = placed[-1].position if placed else after
+    return Feed(items=tuple(found.event for found in placed), next=encode(last))

@@ -1,0 +1,126 @@
+"""The composition root of the portal: settings → database, Temporal, desks, secrets → every door in one app."""
+
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from fastapi import FastAPI
+
+from integrations.cipher.ring import RingCipher
+from integrations.files.local import LocalFiles
+from integrations.secret_files import Secrets, ensure_secrets
+from integrations.temporal import connect
+from models.errors import KeydeskError
+from portal import openapi, problems
+from portal.auth import DevTokens, OidcTokens
+from portal.desk import Desk
+from portal.download import DownloadDesk
+from portal.frame import Frame
+from portal.metrics import Metrics
+from portal.relay import Relay
+from portal.relaying import relaying
+from portal.reveal import RevealDesk
+from portal.routes import ROUTERS
+from portal.state import PortalState, TokenReader
+from portal.token import read_provider
+from settings import AuthKind, Settings, load
+from storage.download import LinkTerms
+from storage.engine import Database
+from storage.reveal import Allowance
+
+_IDENTITY = "keydesk-portal"
+_LINK_TERMS = LinkTerms(lifetime=timedelta(days=7), max_uses=5)
+_ALLOWANCE = Allowance(per_user_hourly=60, per_partner_daily=1000)
+
+
+def now() -> datetime:
+    """The clock of every door."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Callable[[], datetime] = now, relay: bool = True
+) -> FastAPI:
+    """The portal; its parts are put together when it starts, so that making it needs no neighbour."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = await compose(settings or load(), metrics, clock)
+        app.state.portal = state
+        async with relaying(state.relay, wanted=relay):
+            yield
+        state.database.close()
+        del app.state.portal, state
+        # On Python 3.11 a Temporal client that outlives the loop can abort the interpreter at exit.
+        gc.collect()
+
+    app = FastAPI(
+        title="Keydesk",
+        version=openapi.VERSION,
+        summary="Sells on-premises software on behalf of customers and takes it back.",
+        description=openapi.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(Frame, metrics=metrics)
+    return app
+
+
+async def compose(
+    settings: Settings, metrics: Metrics, clock: Callable[[], datetime]
+) -> PortalState:
+    """Every part of the portal; nothing here waits for PostgreSQL or Temporal to be there."""
+    if settings.database_url is None:
+        raise KeydeskError(
+            "database_unset", "There is no database: run `keydesk up`, or set KEYDESK_DATABASE_URL."
+        )
+    secrets = ensure_secrets(settings)
+    database = Database(settings.database_url)
+    client = await connect(
+        settings.temporal_address, settings.temporal_namespace, identity=_IDENTITY, lazy=True
+    )
+    desk = Desk(database, client, settings.task_queue)
+    cipher = RingCipher(secrets.key_ring)
+    files = LocalFiles(settings.data_dir / "files")
+    public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return PortalState(
+        database=database,
+        desk=desk,
+        reveals=RevealDesk(database, cipher, _ALLOWANCE, clock),
+        downloads=DownloadDesk(database, cipher, files, _LINK_TERMS, public_url, clock),
+        relay=Relay(desk),
+        event_secrets=secrets.event_secrets,
+        tokens=_tokens(settings, secrets),
+        metrics=metrics,
+        public_url=public_url,
+        temporal_ui_url=_ui_url(settings),
+        clock=clock,
+    )
+
+
+def _tokens(settings: Settings, secrets: Secrets) -> TokenReader:
+    if settings.auth is AuthKind.DEV:
+        assert secrets.token_secret is not None, "development makes its token secret"
+        return DevTokens(secrets.token_secret)
+    if settings.oidc_issuer is None or settings.oidc_jwks_file is None:
+        raise KeydeskError(
+            "oidc_incomplete",
+            "KEYDESK_AUTH=oidc needs KEYDESK_OIDC_ISSUER and KEYDESK_OIDC_JWKS_FILE.",
+        )
+    provider = read_provider(settings.oidc_jwks_file, settings.oidc_issuer, settings.oidc_audience)
+    return OidcTokens(provider)
+
+
+def _ui_url(settings: Settings) -> str | None:
+    if settings.temporal_ui_url or settings.temporal_address is not None:
+        return settings.temporal_ui_url
+    return f"http://{settings.host}:{settings.temporal_ui_port}"

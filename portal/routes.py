@@ -1,0 +1,37 @@
+"""Every router of the portal, in one list: a door that is not named here does not exist."""
+
+from fastapi import APIRouter
+
+from portal import events
+from portal.api import (
+    audit,
+    cancellation,
+    credit,
+    customer,
+    event,
+    health,
+    order,
+    policy,
+    product,
+    software,
+    ticket,
+)
+from portal.pages import download, home
+
+# One line per module; those of portal/api have their `router` made by portal/door.py.
+ROUTERS: tuple[APIRouter, ...] = (
+    customer.router,
+    product.router,
+    order.router,
+    software.router,
+    cancellation.router,
+    ticket.router,
+    credit.router,
+    policy.router,
+    event.router,
+    audit.router,
+    events.router,
+    health.router,
+    home.router,
+    download.router,
+)
