@@ -3,28 +3,29 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import select
 
 from models.cancellation import CancellationRequest
 from models.decision import DecisionAttempt, Verdict
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.order import OrderDraft, OrderLineDraft
 from models.principal import Principal
-from models.step import Done, Step
+from models.product_key import RevealRequest
+from models.step import Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
-from models.tables.product_key import DownloadLinkRow, KeyRevealRow, ProductKeyRow
 from models.ticket import Contact
 from storage import cancellation, credit, decision, ledger, order, product_key, ticket
 from storage.catalogue import files_of
-from storage.effect import Effect, perform
+from storage.download import LinkTerms, create_link
 from storage.engine import Database
 from storage.principal import principal_of
+from storage.reveal import Allowance, reveal_key
 
 PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
 CUSTOMER, SISTER_CUSTOMER, OTHER_CUSTOMER = (f"cus_{number:032d}" for number in (1, 2, 3))
 BUYER, OTHER_BUYER = "usr_alice_admin", "usr_petra_admin"
+GLOBAL_ADMIN = "usr_greta_global"
 APPROVER, BOTH, OPERATOR = "usr_bob_approver", "usr_dana_both", "usr_olga_operator"
 PER_LINE, PER_UNIT = "DG7GMGF0D5RK:0004", "DG7GMGF0D7FV:0001"
 PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -85,31 +86,34 @@ class Story:
         ledger.reverse_charge(self.database, self._step(self.order_id))
         return self
 
-    def reveal(self, user_id: str = BUYER) -> "Story":
+    def reveal(self, user_id: str = BUYER, reason: str | None = None) -> "Story":
         """Somebody looks at the first key of the line."""
-
-        def work(effect: Effect) -> Done:
-            keys = table(ProductKeyRow)
-            key = effect.connection.execute(
-                select(keys).where(keys.c.line_id == self.line_id).order_by(keys.c.unit_number)
-            ).first()
-            assert key is not None
-            effect.belongs_to(key.partner_id, key.customer_id)
-            values = {"id": new_id(Prefix.REVEAL), "key_id": key.id, "line_id": key.line_id}
-            tenant = {"partner_id": key.partner_id, "customer_id": key.customer_id}
-            when = {"user_id": user_id, "revealed_at": effect.at}
-            effect.connection.execute(insert(table(KeyRevealRow)).values(values | tenant | when))
-            effect.publish(OutgoingType.KEY_REVEALED, key_id=key.id)
-            effect.audit(user_id, "key.revealed", key.id)
-            return effect.conclude(user_id, "A product key was revealed.", Done())
-
-        perform(self.database, self._step(self.software_id), "reveal_key", Done, work)
+        reveal_key(
+            self.database,
+            RevealRequest(unit_number=1, reason=reason),
+            self.software_id,
+            new_id(Prefix.REVEAL),
+            self._principal(user_id),
+            self._tick(),
+            Allowance(per_user_hourly=100, per_partner_daily=1000),
+        )
         return self
 
     def share(self) -> "Story":
         """Somebody makes a download link."""
-        with self.database.transaction() as connection:
-            connection.execute(insert(table(DownloadLinkRow)).values(self._link(connection)))
+        with self.database.reading() as connection:
+            file_id = files_of(connection, self._draft.sku)[0].id
+        link_id = new_id(Prefix.LINK)
+        create_link(
+            self.database,
+            self.software_id,
+            file_id,
+            link_id,
+            link_id.encode(),
+            self._principal(BUYER),
+            self._tick(),
+            LinkTerms(lifetime=timedelta(days=7), max_uses=3),
+        )
         return self
 
     def request(self, requester: str = BUYER) -> "Story":
@@ -196,25 +200,6 @@ class Story:
         assert found is not None
         return found
 
-    def _link(self, connection: Connection) -> dict[str, object]:
-        items = table(SoftwareItemRow)
-        item = connection.execute(select(items).where(items.c.id == self.software_id)).one()
-        return {
-            "id": new_id(Prefix.LINK),
-            "software_id": item.id,
-            "line_id": item.line_id,
-            "order_id": item.order_id,
-            "partner_id": item.partner_id,
-            "customer_id": item.customer_id,
-            "file_id": files_of(connection, self._draft.sku)[0].id,
-            "token_hash": new_id(Prefix.LINK).encode(),
-            "created_by": BUYER,
-            "created_at": self._tick(),
-            "expires_at": self.at + timedelta(days=7),
-            "max_uses": 3,
-            "uses": 0,
-        }
-
 
 Chapter = Callable[[Story], Story]
 
@@ -229,7 +214,9 @@ CHAPTERS: dict[str, Chapter] = {
     "withdrawn": lambda story: story.buy().request().decide(Verdict.WITHDRAWN, BUYER),
     "expired": lambda story: story.buy().request().expire(),
     "compensated": lambda story: story.buy().request().decide().suspend().compensate(),
-    "final": lambda story: story.buy().reveal().finish(),
+    "final": lambda story: (
+        story.buy().reveal().reveal(GLOBAL_ADMIN).reveal(OPERATOR, "Asked to.").finish()
+    ),
     "failed": lambda story: story.place().charge().run_dry(),
     "placed": lambda story: story.place(customer=SISTER_CUSTOMER),
 }

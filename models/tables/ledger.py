@@ -36,6 +36,10 @@ class EntryRow(Row, table=True):
         UniqueConstraint("business_key"),
         UniqueConstraint("id", "partner_id", "currency"),
         UniqueConstraint("reverses_id"),
+        ForeignKeyConstraint(
+            ["order_id", "partner_id", "currency"],
+            ["orders.id", "orders.partner_id", "orders.currency"],
+        ),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal"),
         Index("ix_ledger_entries_order", "order_id"),
     )
@@ -44,7 +48,7 @@ class EntryRow(Row, table=True):
     kind: str = Field(sa_type=TEXT)
     business_key: str = Field(sa_type=TEXT)
     partner_id: str = Field(foreign_key="partners.id", sa_type=TEXT)
-    order_id: str = Field(foreign_key="orders.id", sa_type=TEXT)
+    order_id: str = Field(sa_type=TEXT)
     line_id: str | None = Field(default=None, sa_type=TEXT)
     currency: str = Field(sa_type=TEXT)
     booked_at: datetime = Field(sa_type=INSTANT)

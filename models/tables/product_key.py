@@ -23,6 +23,7 @@ class ProductKeyRow(Row, table=True):
     __table_args__ = (
         one_of("state", KeyState),
         ForeignKeyConstraint(["line_id", "order_id", "partner_id", "customer_id"], _LINE),
+        ForeignKeyConstraint(["line_id", "sku"], ["order_lines.id", "order_lines.sku"]),
         UniqueConstraint("line_id", "unit_number"),
         UniqueConstraint("id", "line_id", "partner_id", "customer_id"),
         CheckConstraint("(state = 'available') = (line_id IS NULL)", name="held_by_line"),

@@ -22,6 +22,14 @@ KEYS = (
         "uq_product_keys_line_id_unit_number",
     ),
     Guard(
+        "a key of another product",
+        "UPDATE product_keys f SET state = 'allocated', line_id = k.line_id, order_id = k.order_id,"
+        " partner_id = k.partner_id, customer_id = k.customer_id, unit_number = 9 FROM product_keys k"
+        " WHERE k.line_id = :final_line AND f.id = (SELECT min(id) FROM product_keys"
+        " WHERE state = 'available' AND sku = 'DG7GMGF0D7FX:0002')",
+        "fk_product_keys_line_id_sku",
+    ),
+    Guard(
         "one key in two rows",
         copied("product_keys", "state = 'available'", id="'key_new'"),
         "uq_product_keys_fingerprint",

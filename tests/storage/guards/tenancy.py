@@ -88,6 +88,20 @@ TENANTS = (
         "fk_credits_cancellation_id_line_id_order_id_partner_id__5470",
     ),
     Guard(
+        "an entry",
+        "INSERT INTO ledger_entries (id, kind, business_key, partner_id, order_id, currency, booked_at)"
+        " SELECT 'ent_new', 'charge', 'new', :other_partner, id, currency, :now FROM orders"
+        " WHERE id = :final_order",
+        "fk_ledger_entries_order_id_partner_id_currency",
+    ),
+    Guard(
+        "an entry in another currency",
+        "INSERT INTO ledger_entries (id, kind, business_key, partner_id, order_id, currency, booked_at)"
+        " SELECT 'ent_new', 'charge', 'new', partner_id, id, 'USD', :now FROM orders"
+        " WHERE id = :final_order",
+        "fk_ledger_entries_order_id_partner_id_currency",
+    ),
+    Guard(
         "a customer's move",
         "UPDATE customers SET partner_id = :other_partner WHERE id = (SELECT customer_id FROM orders"
         " WHERE id = :placed_order)",
