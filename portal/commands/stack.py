@@ -122,7 +122,7 @@ def _show(settings: "Settings", stack: "RunningStack", *, as_json: bool) -> None
 def _places(stack: "RunningStack") -> list[tuple[str, str]]:
     return [
         ("Portal", stack.portal_url),
-        ("API documentation", f"{stack.portal_url}/docs"),
+        ("API documentation", f"{stack.portal_url}/api/docs"),
         ("Temporal UI", stack.temporal_ui_url or stack.temporal_address),
         ("Data directory", str(stack.data_dir)),
     ]

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from models.stack import StackError, StackProblem
+from portal.supervised import KEYDESK
 from portal.supervisor import Supervisor, own_stack
 from processes.child import command_of
 from processes.ports import free_ports
@@ -29,9 +30,9 @@ STOP_S = 15
 
 
 class Run:
-    """One `keydesk up`, its output readable while it runs."""
+    """One `keydesk up`, its output readable while it runs; without a fault to act it runs the real parts."""
 
-    def __init__(self, data_dir: Path, ports: list[int], fault: str) -> None:
+    def __init__(self, data_dir: Path, ports: list[int], fault: str | None) -> None:
         self.data_dir = data_dir
         self._output = data_dir.parent / f"up-{time.monotonic_ns()}.txt"
         places = {
@@ -43,11 +44,15 @@ class Run:
         outer = {k: v for k, v in os.environ.items() if not k.startswith(("KEYDESK_", "TEMPORAL_"))}
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(RUNNER), fault, "up"],
+                [*(self._stubbed(fault) if fault else KEYDESK), "up"],
                 stdout=output,
                 stderr=output,
                 env=outer | places,
             )
+
+    @staticmethod
+    def _stubbed(fault: str) -> tuple[str, ...]:
+        return (sys.executable, str(RUNNER), fault)
 
     @property
     def output(self) -> str:
@@ -112,7 +117,7 @@ def up(place: Path, ports: list[int], cluster: Path) -> Iterator[Up]:
     (place / "data").mkdir(mode=0o711)
     subprocess.run(["cp", "-a", str(cluster), str(place / "data")], check=True)
 
-    def start(fault: str = "none") -> Run:
+    def start(fault: str | None = "none") -> Run:
         runs.append(Run(place / "data", ports, fault))
         return runs[-1]
 
@@ -152,6 +157,19 @@ def test_it_stops_whole_with_open_connections_and_goes_on_where_it_was(up: Up) -
     assert again.end(signal.SIGINT) == 0
     steps = (run.data_dir / "steps.txt").read_text().split()
     assert steps == ["migrate", "seed", "worker", "portal"] * 2
+
+
+def test_the_real_worker_and_portal_come_up_go_and_come_again(up: Up) -> None:
+    for _ in range(2):
+        run = up(None).ready()
+        url = run.stack.portal_url
+        assert httpx2.get(f"{url}/readyz").json()["status"] == "ready"
+        assert f"{url}/api/docs" in run.output
+        assert httpx2.get(f"{url}/api/docs").status_code == 200
+        children = run.children()
+        assert len(children) == 4
+        assert run.end() == 0
+        assert [command_of(pid) for pid in children] == [""] * 4
 
 
 def test_a_second_run_is_told_who_holds_the_directory_and_harms_nothing(up: Up) -> None:
