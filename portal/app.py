@@ -30,8 +30,6 @@ from storage.engine import Database
 from storage.reveal import Allowance
 
 _IDENTITY = "keydesk-portal"
-_LINK_TERMS = LinkTerms(lifetime=timedelta(days=7), max_uses=5)
-_ALLOWANCE = Allowance(per_user_hourly=60, per_partner_daily=1000)
 
 
 def now() -> datetime:
@@ -92,11 +90,13 @@ async def compose(
     cipher = RingCipher(secrets.key_ring)
     files = LocalFiles(settings.data_dir / "files")
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    terms = LinkTerms(timedelta(days=settings.link_days), settings.link_uses)
+    allowance = Allowance(settings.reveals_per_user_hourly, settings.reveals_per_partner_daily)
     return PortalState(
         database=database,
         desk=desk,
-        reveals=RevealDesk(database, cipher, _ALLOWANCE, clock),
-        downloads=DownloadDesk(database, cipher, files, _LINK_TERMS, public_url, clock),
+        reveals=RevealDesk(database, cipher, allowance, clock),
+        downloads=DownloadDesk(database, cipher, files, terms, public_url, clock),
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),

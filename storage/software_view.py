@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from models.principal import Principal
 from models.product_key import ProductKey, mask
@@ -81,7 +82,7 @@ def _first_reveals(connection: Connection, line_ids: Sequence[str]) -> dict[str,
     """When and by whom each key was seen first, by key."""
     query = (
         select(reveals)
-        .distinct(reveals.c.key_id)
+        .ext(distinct_on(reveals.c.key_id))
         .where(reveals.c.line_id.in_(line_ids))
         .order_by(reveals.c.key_id, reveals.c.revealed_at)
     )
