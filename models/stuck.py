@@ -13,6 +13,7 @@ class StuckKind(StrEnum):
     ENGINE_AWAY = "engine_away"
     NO_WORKER = "no_worker"
     WORKFLOW_MISSING = "workflow_missing"
+    WORKFLOW_ENDED = "workflow_ended"
     WORKFLOW_LEFT_OVER = "workflow_left_over"
     WORKFLOW_FAILING = "workflow_failing"
     STEP_FAILING = "step_failing"

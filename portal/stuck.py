@@ -22,7 +22,8 @@ STEP_ATTEMPTS = 6
 _REMEDY = {
     StuckKind.ENGINE_AWAY: "Start Temporal; nothing is lost, and what was accepted goes on by itself.",
     StuckKind.NO_WORKER: "Start a worker (keydesk worker); everything that waits goes on by itself.",
-    StuckKind.WORKFLOW_MISSING: "The relay in the worker starts it again; if it does not, see docs/runbook.md.",
+    StuckKind.WORKFLOW_MISSING: "The relay in the worker starts it within seconds; see that a worker runs.",
+    StuckKind.WORKFLOW_ENDED: "Reset it to its first workflow task: what has happened is not repeated.",
     StuckKind.WORKFLOW_LEFT_OVER: "The case is over: read the workflow's history, then terminate it.",
     StuckKind.WORKFLOW_FAILING: "The code cannot go on with this history: roll back, or deploy a mended version.",
     StuckKind.STEP_FAILING: "Mend what the message names; the step repeats by itself.",
@@ -104,10 +105,7 @@ def _disagree(
         if row is not None and now - row.since < _GRACE:
             continue
         if row is not None and not row.over and not runs:
-            why = f"{row.subject} is {row.status}, but its workflow " + (
-                "was never started" if case is None else "has ended"
-            )
-            yield _stuck(StuckKind.WORKFLOW_MISSING, workflow_id, row.since, why)
+            yield _without_workflow(row, case)
         if runs and (row is None or row.over):
             assert case is not None
             why = (
@@ -117,6 +115,14 @@ def _disagree(
             )
             since = row.since if row else case.started_at
             yield _stuck(StuckKind.WORKFLOW_LEFT_OVER, workflow_id, since, why)
+
+
+def _without_workflow(row: CaseRow, case: RunningCase | None) -> Stuck:
+    if case is None:
+        why = f"{row.subject} is {row.status}, but its workflow was never started"
+        return _stuck(StuckKind.WORKFLOW_MISSING, row.workflow_id, row.since, why)
+    why = f"{row.subject} is {row.status}, but its workflow has ended"
+    return _stuck(StuckKind.WORKFLOW_ENDED, row.workflow_id, row.since, why)
 
 
 def judge(case: RunningCase, now: datetime, step_attempts: int = STEP_ATTEMPTS) -> Iterator[Stuck]:

@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from models.ids import Prefix, purchase_workflow_id
+from models.ids import Prefix, new_id, purchase_workflow_id
 from models.order import Order, OrderDraft, OrderLineDraft
 from models.stuck import Stuck, StuckKind
 from portal.stuck import OUTBOX, STEP_ATTEMPTS, find_stuck
 from storage.engine import Database
+from storage.verify import verify
 from tests.factories import BUYER, CUSTOMER, PER_LINE, Story
 from tests.fixtures.worker import House, house, receipt
 
 # The grace of a fresh row is over then; a worker that idles has still asked for work not long before.
 LATER = timedelta(seconds=65)
+_FIRST_TASK_ENDS = 4
 
 
 @pytest.fixture
@@ -50,14 +54,27 @@ async def test_a_case_without_its_workflow_is_missing(inside: House) -> None:
     assert "was never started" in missing.why
 
 
-async def test_a_terminated_workflow_is_missing(inside: House) -> None:
+async def test_a_workflow_that_ended_before_its_case_is_mended_by_a_reset(inside: House) -> None:
     order = await _bought(inside)
-    await inside.client.get_workflow_handle(purchase_workflow_id(order.id)).terminate("by mistake")
+    handle = inside.client.get_workflow_handle(purchase_workflow_id(order.id))
+    await handle.terminate("by mistake")
 
-    [missing] = await _found(inside, after=LATER)
+    [ended] = await _found(inside, after=LATER)
+    await inside.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=inside.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id),
+            reason="a test mends it",
+            request_id=new_id(Prefix.ACT),
+            workflow_task_finish_event_id=_FIRST_TASK_ENDS,
+        )
+    )
 
-    assert missing.kind is StuckKind.WORKFLOW_MISSING
-    assert "has ended" in missing.why
+    assert (ended.kind, ended.subject) == (StuckKind.WORKFLOW_ENDED, handle.id)
+    await _window_open(inside, order)
+    assert await _found(inside, after=LATER) == []
+    breaches = verify(inside.database, datetime.now(UTC)).breaches
+    assert breaches == ()
 
 
 async def test_a_workflow_whose_case_is_over_is_left_over(inside: House) -> None:
@@ -110,14 +127,18 @@ async def _place(inside: House) -> Order:
 async def _bought(inside: House) -> Order:
     """An order whose window is open, once visibility knows it as well."""
     order = await _place(inside)
+    await _window_open(inside, order)
+    return order
+
+
+async def _window_open(inside: House, order: Order) -> None:
     query = (
-        f"WorkflowId = '{purchase_workflow_id(order.id)}'"
+        f"WorkflowId = '{purchase_workflow_id(order.id)}' AND ExecutionStatus = 'Running'"
         " AND KeydeskStage = 'cancellation window open'"
     )
     async with asyncio.timeout(20):
         while (await inside.client.count_workflows(query)).count == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    return order
 
 
 async def _found(
