@@ -1,5 +1,7 @@
 """Every failure as an RFC 9457 problem: one shape, a stable code, and nothing that the caller did not know."""
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,6 +21,7 @@ from portal.visit import visit_of
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 _POINTER_MAX = 200
+_FRAMES_MAX = 12
 _HTTP_CODES = {
     400: "malformed_json",
     404: "not_found",
@@ -119,11 +122,21 @@ def internal_error(request: Request, error: BaseException) -> Response:
     """What a caller learns of a fault of ours: its request id, which the log has too."""
     if means_database_away(error):
         return answer(request, database_unavailable())
-    request_id = visit_of(request).request_id
-    log.error("request_failed", request_id=request_id, exc_info=error)
+    log.error(
+        "request_failed",
+        request_id=visit_of(request).request_id,
+        error=type(error).__name__,
+        where=_where(error),
+    )
     return answer(
         request, KeydeskError("internal_error", "Something went wrong here; the fault is ours.")
     )
+
+
+def _where(error: BaseException) -> str:
+    """The way to the fault without its words and values, which may be somebody's data."""
+    steps = traceback.extract_tb(error.__traceback__)[-_FRAMES_MAX:]
+    return " > ".join(f"{Path(step.filename).name}:{step.lineno} {step.name}" for step in steps)
 
 
 def field_problems(errors: Any) -> list[FieldProblem]:

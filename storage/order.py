@@ -1,11 +1,10 @@
 """Orders in the book: placing, validating, delivering and closing; storage/order_view.py reads them."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models.cancellation import OVER
 from models.event import OutgoingType
@@ -22,8 +21,9 @@ from models.tables.catalogue import CustomerRow, PolicyRow, PriceRow, ProductRow
 from models.tables.column import table
 from models.tables.order import OrderLineRow, OrderRow, SoftwareItemRow
 from storage.effect import Effect, perform
-from storage.engine import Database
-from storage.refusal import unknown_sku, wrong_currency, wrong_quantity
+from storage.engine import Database, constraint_of
+from storage.price import price_lines
+from storage.refusal import reference_taken
 
 orders = table(OrderRow)
 lines = table(OrderLineRow)
@@ -51,7 +51,7 @@ def place_order(
             select(customers.c.partner_id).where(customers.c.id == draft.customer_id)
         ).scalar_one()
         effect.belongs_to(partner_id, draft.customer_id)
-        priced = _price_lines(connection, draft, received_at)
+        priced = price_lines(connection, draft, received_at)
         owner = {"order_id": order_id, "partner_id": partner_id, "customer_id": draft.customer_id}
         connection.execute(
             insert(orders).values(
@@ -85,60 +85,12 @@ def place_order(
         return effect.conclude(placed_by.user_id, "The order was placed.", Done())
 
     step = Step(subject_id=order_id, order_id=order_id, at=received_at)
-    return perform(database, step, "place_order", Done, work)
-
-
-def _price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list[dict[str, Any]]:
-    found = {
-        row.sku: row
-        for row in connection.execute(
-            select(products, prices.c.amount_minor)
-            .outerjoin(
-                prices, and_(prices.c.sku == products.c.sku, prices.c.currency == draft.currency)
-            )
-            .where(products.c.sku.in_([line.sku for line in draft.lines]))
-        )
-    }
-    in_force = _policies_in_force(connection, {row.family for row in found.values()}, at)
-    priced = []
-    for number, line in enumerate(draft.lines, start=1):
-        product = found.get(line.sku)
-        if product is None:
-            raise unknown_sku(line.sku, number)
-        if product.amount_minor is None:
-            raise wrong_currency(line.sku, draft.currency, number)
-        if line.quantity > product.maximum_quantity:
-            raise wrong_quantity(line.sku, product.maximum_quantity, number)
-        row = in_force[product.family]
-        policy = CancellationPolicy.model_validate(row.document)
-        priced.append(
-            {
-                "id": new_id(Prefix.LINE),
-                "line_number": number,
-                "sku": line.sku,
-                "quantity": line.quantity,
-                "unit_price_minor": product.amount_minor,
-                "total_minor": product.amount_minor * line.quantity,
-                "currency": draft.currency,
-                "policy_id": row.id,
-                "policy": row.document,
-                "policy_sha256": row.sha256,
-                "window_closes_at": policy.window_closes_at(at),
-            }
-        )
-    return priced
-
-
-def _policies_in_force(
-    connection: Connection, families: Iterable[str], at: datetime
-) -> dict[str, Row[Any]]:
-    newest = (
-        select(policies)
-        .where(policies.c.family.in_(list(families)), policies.c.effective_from <= at)
-        .order_by(policies.c.family, policies.c.effective_from.desc())
-        .ext(distinct_on(policies.c.family))
-    )
-    return {row.family: row for row in connection.execute(newest)}
+    try:
+        return perform(database, step, "place_order", Done, work)
+    except IntegrityError as error:
+        if constraint_of(error) == "uq_orders_partner_id_reference":
+            raise reference_taken() from None
+        raise
 
 
 def load(connection: Connection, order_id: str) -> Row[Any]:

@@ -1,6 +1,6 @@
 """What the book says no to, as errors with stable codes: one place for the words."""
 
-from models.errors import Invalid
+from models.errors import Conflict, Invalid
 
 
 def unknown_sku(sku: str, line_number: int) -> Invalid:
@@ -24,4 +24,11 @@ def wrong_quantity(sku: str, maximum: int, line_number: int) -> Invalid:
         f"Line {line_number}: at most {maximum} units of {sku} fit on one line.",
         line=line_number,
         maximum=maximum,
+    )
+
+
+def reference_taken() -> Conflict:
+    """Another order of the partner carries this reference."""
+    return Conflict(
+        "order_reference_taken", "Another order of this partner has this reference already."
     )
