@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from temporalio.client import Client
+from temporalio.client import Client, RPCTimeoutOrCancelledError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -42,7 +42,7 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, RPCError):
         return error.status in _AWAY
     return (
-        isinstance(error, (ConnectionError, TimeoutError))
+        isinstance(error, (ConnectionError, TimeoutError, RPCTimeoutOrCancelledError))
         or "failed client connect" in str(error).lower()
     )
 

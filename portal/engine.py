@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -190,7 +190,8 @@ class Engine:
     async def _call(self, call: Callable[[], Any]) -> Any:
         try:
             return await call()
-        except (RPCError, RuntimeError, OSError) as error:
+        except (RPCError, RPCTimeoutOrCancelledError, RuntimeError, OSError) as error:
+            # An update that no worker takes in time ends in a timeout that is no RPCError.
             if is_away(error):
                 raise unavailable() from error
             raise
