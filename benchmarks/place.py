@@ -33,6 +33,7 @@ _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 class Place(Value):
     """The addresses that a lap needs; both are local and open to this account only."""
 
+    data_dir: Path
     database_url: str
     temporal_address: str
     temporal_namespace: str = "default"
@@ -57,7 +58,11 @@ def own_place(keys_per_sku: int) -> Iterator[Place]:
             upgrade(postgres.url())
             _fill(postgres.url(), directory / "files", keys_per_sku)
             temporal.start()
-            yield Place(database_url=postgres.url(), temporal_address=temporal.address)
+            yield Place(
+                data_dir=directory,
+                database_url=postgres.url(),
+                temporal_address=temporal.address,
+            )
         finally:
             temporal.stop()
             postgres.stop()

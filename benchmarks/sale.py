@@ -21,7 +21,7 @@ BUYER = "usr_alice_admin"
 _CUSTOMER = f"cus_{1:032d}"
 _CONTACT = Contact(name="Bench Buyer", email="bench@buyer.example", phone="+420 600 000 000")
 _SELLERS = 4
-_AGE = timedelta(days=1)
+_AGE = timedelta(minutes=10)
 
 
 class Sale(Value):
@@ -49,7 +49,7 @@ class Till:
         self.buyer: Principal = found
 
     def sell(self, count: int, sku: str = AUTOMATIC_SKU) -> list[Sale]:
-        """So many orders, placed yesterday and delivered."""
+        """So many orders, placed some minutes ago and delivered."""
         with ThreadPoolExecutor(_SELLERS) as sellers:
             return list(sellers.map(lambda _: self._sell_one(sku), range(count)))
 

@@ -1,17 +1,18 @@
 """The same process as Temporal's documentation would write it: one regular activity per step, default options."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from starlette.concurrency import run_in_threadpool
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.exceptions import FailureError
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
+    from starlette.concurrency import run_in_threadpool
+
     from activities.cancellation import CancellationActivities
     from activities.credit import CreditActivities
     from activities.decision import DecisionActivities
@@ -156,7 +157,7 @@ async def running(place: Place) -> AsyncIterator[Contestant]:
     database.close()
 
 
-def _activities(database: Database) -> list[object]:
+def _activities(database: Database) -> list[Callable[..., object]]:
     key = ProductKeyActivities(database)
     ticket = TicketActivities(database)
     return [

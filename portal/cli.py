@@ -14,7 +14,19 @@ from rich.text import Text
 
 from models.errors import KeydeskError
 from models.stack import StackError
-from portal.commands import catalogue, demo, keys, ledger, seed, stack, stuck, token, verify
+from portal.commands import (
+    bench,
+    catalogue,
+    demo,
+    documents,
+    keys,
+    ledger,
+    seed,
+    stack,
+    stuck,
+    token,
+    verify,
+)
 
 app = typer.Typer(
     name="keydesk",
@@ -35,6 +47,8 @@ app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)
 app.add_typer(ledger.app)
+app.add_typer(bench.app)
+app.add_typer(documents.app)
 
 
 def main() -> None:
