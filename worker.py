@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.cancellation import CancellationActivities
 from activities.credit import CreditActivities
@@ -45,7 +45,11 @@ log = structlog.get_logger()
 def build_worker(
     client: Client, database: Database, outbox: OutboxActivities, *, task_queue: str, **options: Any
 ) -> Worker:
-    """A worker for all workflows and activities; tests and benchmarks build theirs here too."""
+    """A worker for all workflows and activities; tests and benchmarks build theirs here too.
+
+    Workflows run outside the SDK's sandbox, which costs a third of a cancellation's processor time;
+    the tests run them inside it, so that what it forbids is found there (docs/performance.md).
+    """
     return Worker(
         client,
         task_queue=task_queue,
@@ -55,7 +59,8 @@ def build_worker(
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
         interceptors=[SafeFailures()],
-        **{"graceful_shutdown_timeout": GRACE} | options,
+        **{"graceful_shutdown_timeout": GRACE, "workflow_runner": UnsandboxedWorkflowRunner()}
+        | options,
     )
 
 
