@@ -50,6 +50,10 @@ def build_worker(
     Workflows run outside the SDK's sandbox, which costs a third of a cancellation's processor time;
     the tests run them inside it, so that what it forbids is found there (docs/performance.md).
     """
+    chosen: dict[str, Any] = {
+        "graceful_shutdown_timeout": GRACE,
+        "workflow_runner": UnsandboxedWorkflowRunner(),
+    }
     return Worker(
         client,
         task_queue=task_queue,
@@ -59,8 +63,7 @@ def build_worker(
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
         interceptors=[SafeFailures()],
-        **{"graceful_shutdown_timeout": GRACE, "workflow_runner": UnsandboxedWorkflowRunner()}
-        | options,
+        **chosen | options,
     )
 
 
