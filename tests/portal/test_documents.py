@@ -1,0 +1,65 @@
+"""Documents that are written from the code say what the code says, and every code that is raised is explained."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.cancellation import IneligibilityReason
+from models.cipher import CipherProblem
+from portal.documents import DOCUMENTS
+from portal.problem_codes import PROBLEMS
+from rules.approval import RefusalCode
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("models", "rules", "storage", "integrations", "activities", "workflows", "portal")
+RAISERS = {
+    "Conflict", "Forbidden", "Invalid", "InvalidFields", "KeydeskError", "Refused", "SignatureRefused",
+    "Throttled", "Unauthenticated", "Unavailable", "_KeyMissing", "_refuse", "_refused",
+}  # fmt: skip
+NOT_AT_A_DOOR = {"database"}
+"""What failing activities call their errors, for operators to read in Temporal."""
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_it_is_as_the_code_would_write_it(name: str) -> None:
+    written = (ROOT / name).read_text(encoding="utf-8")
+    assert written == DOCUMENTS[name](), f"run `keydesk docs` and commit {name}"
+
+
+def test_every_code_that_is_raised_is_explained() -> None:
+    raised = {
+        code for room in ROOMS for path in (ROOT / room).rglob("*.py") for code in _codes(path)
+    }
+    named = {str(c) for kind in (IneligibilityReason, RefusalCode, CipherProblem) for c in kind}
+
+    assert len(raised) > 40, "the scan finds what is raised"
+    assert (raised | named) - NOT_AT_A_DOOR - set(PROBLEMS) == set()
+
+
+def test_every_explained_code_is_raised() -> None:
+    sources = "".join(
+        path.read_text(encoding="utf-8") for room in ROOMS for path in (ROOT / room).rglob("*.py")
+    )
+    assert [code for code in PROBLEMS if f'"{code}"' not in sources] == []
+
+
+def _codes(path: Path) -> Iterator[str]:
+    """First arguments of whatever makes an error, and the types of errors that cross Temporal."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        if _name(node.func) in RAISERS | {"__init__"} and node.args:
+            yield from _texts(node.args[0])
+        if _name(node.func) == "ApplicationError":
+            yield from (t for k in node.keywords if k.arg == "type" for t in _texts(k.value))
+
+
+def _name(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
