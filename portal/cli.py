@@ -1,5 +1,6 @@
 """The `keydesk` command: gathers the command groups, prints failures as one readable block, leaves cleanly."""
 
+import contextlib
 import gc
 import logging
 import os
@@ -88,10 +89,9 @@ def _leave(code: int) -> None:
     logging.shutdown()
     gc.collect()
     for stream in (sys.stdout, sys.stderr):
-        try:
+        # A closed pipe or terminal has nobody to complain to.
+        with contextlib.suppress(OSError):
             stream.flush()
-        except BrokenPipeError:
-            continue
     if "temporalio.bridge" in sys.modules:
         os._exit(code)
     sys.exit(code)

@@ -1,5 +1,6 @@
 """`keydesk up` and the processes it supervises, each of which also runs alone: worker, portal, migrate."""
 
+import contextlib
 import json
 import shutil
 import sys
@@ -100,7 +101,9 @@ def migrate() -> None:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    """A terminal that hung up hears nothing; what is running or stopping goes on."""
+    with contextlib.suppress(OSError):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(settings: "Settings", stack: "RunningStack", *, as_json: bool) -> None:
