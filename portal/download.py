@@ -8,7 +8,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from integrations.cipher.protocol import Cipher
 from integrations.files.protocol import Files
@@ -24,22 +24,6 @@ from storage.download import LinkTerms, LiveLink
 from storage.engine import Database
 
 _CHUNK_BYTES = 256 * 1024
-_CLOSED = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-}
-_DEAD_LINK = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>This link does not work</title>
-<style>:root{color-scheme:light dark}body{font:1.1rem/1.5 system-ui;max-width:34rem;margin:4rem auto;
-padding:0 1rem}</style>
-<h1>This link does not work</h1>
-<p>It may have expired, been used up or been withdrawn, or it was not copied whole.</p>
-<p>Ask whoever sent it to you for a new one.</p>
-</html>
-"""
 
 
 class DownloadDesk:
@@ -84,29 +68,29 @@ class DownloadDesk:
         """256 bits that follow from the link's id and a secret, so that no row holds them."""
         return _text(self._cipher.fingerprint(f"keydesk/v1/download-link\0{link_id}"))
 
-    def serve(self, token: str, method: str, headers: Mapping[str, str]) -> Response:
-        """The file, or the one page that every link which does not work gets."""
+    def serve(self, token: str, method: str, headers: Mapping[str, str]) -> Response | None:
+        """The file; None for expired, used-up, revoked and unknown links alike."""
         now = self._clock()
         with self._database.reading() as connection:
             link = download.live_link(connection, _hash(token), now)
         if link is None:
-            return dead_link()
+            return None
         part = _part(link.file, headers)
         if part is not None and part.length == 0:
             return Response(
                 status_code=416,
-                headers=_CLOSED | {"Content-Range": f"bytes */{link.file.size_bytes}"},
+                headers={"Content-Range": f"bytes */{link.file.size_bytes}"},
             )
         if method == "HEAD":
             return Response(status_code=206 if part else 200, headers=_headers(link.file, part))
         return self._send(link, part, now)
 
-    def _send(self, link: LiveLink, part: ByteRange | None, now: datetime) -> Response:
+    def _send(self, link: LiveLink, part: ByteRange | None, now: datetime) -> Response | None:
         # Opened before it is counted: a file that is not there costs nobody a use.
         stream = self._open(link.file)
         if not _continues(link, part) and not download.count_use(self._database, link, now):
             stream.close()
-            return dead_link()
+            return None
         whole = part or ByteRange(0, link.file.size_bytes)
         return StreamingResponse(
             _read(stream, whole),
@@ -123,11 +107,6 @@ class DownloadDesk:
             ) from None
 
 
-def dead_link() -> Response:
-    """What expired, used-up, revoked and unknown links have in common."""
-    return HTMLResponse(_DEAD_LINK, status_code=404, headers=_CLOSED)
-
-
 def _continues(link: LiveLink, part: ByteRange | None) -> bool:
     """Whether this goes on with a download that was counted when it began."""
     return part is not None and part.start > 0 and link.uses > 0
@@ -142,7 +121,7 @@ def _part(file: ProductFile, headers: Mapping[str, str]) -> ByteRange | None:
 
 def _headers(file: ProductFile, part: ByteRange | None) -> dict[str, str]:
     digest = base64.b64encode(bytes.fromhex(file.sha256)).decode("ascii")
-    headers = _CLOSED | {
+    headers = {
         "Content-Type": "application/octet-stream",
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.file_name, safe='')}",
         "Content-Length": str(part.length if part else file.size_bytes),

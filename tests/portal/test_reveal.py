@@ -177,6 +177,16 @@ async def test_a_person_may_look_only_so_often(stack: Stack) -> None:
     assert count_reveals(stack) == 4
 
 
+async def test_even_repeats_have_their_pace(stack: Stack) -> None:
+    story = stack.story().buy()
+    caller = stack.caller(BUYER)
+    for _ in range(30):
+        assert (await caller.post(reveal_path(story), {}, key="same")).status == 201
+    refused = await caller.post(reveal_path(story), {}, key="same")
+    assert (refused.code, refused.headers["Retry-After"]) == ("429 too_many_reveals", "60")
+    assert (await stack.caller(GLOBAL_ADMIN).post(reveal_path(story), {})).status == 201
+
+
 async def test_a_partners_people_share_a_daily_count(stack: Stack) -> None:
     story = stack.story().buy()
     for user_id in (BUYER, BUYER, BUYER, "usr_dana_both", "usr_dana_both"):
