@@ -32,15 +32,15 @@ def verify(
     from settings import load
 
     with open_book(load()) as database:
-        report = _examine(database)
+        report = _examine(database, limit)
     if as_json:
-        typer.echo(_shortened(report, limit).model_dump_json())
+        typer.echo(report.model_dump_json())
     else:
-        _show(report, limit)
+        _show(report)
     raise typer.Exit(1 if report.breaches else 0)
 
 
-def _examine(database: "Database") -> "Report":
+def _examine(database: "Database", limit: int) -> "Report":
     from datetime import UTC, datetime
 
     from storage.invariant import Invariant
@@ -53,23 +53,18 @@ def _examine(database: "Database") -> "Report":
         def tell(invariant: Invariant) -> None:
             progress.update(task, advance=1, description=f"verifying {invariant.code}")
 
-        return verify(database, datetime.now(UTC), tell)
+        return verify(database, datetime.now(UTC), tell, most=limit)
 
 
-def _shortened(report: "Report", limit: int) -> "Report":
-    findings = (f.model_copy(update={"rows": f.rows[:limit]}) for f in report.findings)
-    return report.model_copy(update={"findings": tuple(findings)})
-
-
-def _show(report: "Report", limit: int) -> None:
+def _show(report: "Report") -> None:
     console = Console()
     table = Table("rule", "says", "breaches")
     for finding in report.findings:
-        mark = f"[red]{len(finding.rows)}[/]" if finding.rows else "[green]0[/]"
+        mark = f"[red]{finding.count}[/]" if finding.count else "[green]0[/]"
         table.add_row(finding.code, escape(finding.sentence), mark)
     console.print(table)
     for finding in report.breaches:
-        _show_breach(console, finding, limit)
+        _show_breach(console, finding)
     broken = len(report.breaches)
     verdict = (
         f"{broken} of {len(report.findings)} rules are broken" if broken else "the book is right"
@@ -77,9 +72,9 @@ def _show(report: "Report", limit: int) -> None:
     console.print(f"{verdict}; checked at {report.checked_at:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def _show_breach(console: Console, finding: "Finding", limit: int) -> None:
+def _show_breach(console: Console, finding: "Finding") -> None:
     console.print(f"\n[bold red]{finding.code}[/] {escape(finding.sentence)}")
-    for row in finding.rows[:limit]:
+    for row in finding.rows:
         console.print(f"  {escape(row.subject)}: {escape(row.detail)}", soft_wrap=True)
-    if len(finding.rows) > limit:
-        console.print(f"  and {len(finding.rows) - limit} more; --limit shows them")
+    if finding.count > len(finding.rows):
+        console.print(f"  and {finding.count - len(finding.rows)} more; --limit shows them")
