@@ -49,13 +49,13 @@ reset: ## Remove the data of the stack in .keydesk; stop it first
 $(BIN)/python:
 	@deploy/make-venv.sh $(VENV)
 
-$(RUN_STAMP): requirements.txt pyproject.toml | $(BIN)/python
+$(RUN_STAMP): requirements.txt pyproject.toml $(BIN)/python
 	@echo "Installing what Keydesk runs on (requirements.txt, hash-locked) ..."
 	@$(PIP) install --quiet --require-hashes -r requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV_STAMP): requirements-dev.txt pyproject.toml | $(BIN)/python
+$(DEV_STAMP): requirements-dev.txt pyproject.toml $(BIN)/python
 	@echo "Installing what Keydesk is run and tested with (requirements-dev.txt, hash-locked) ..."
 	@$(PIP) install --quiet --require-hashes -r requirements-dev.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
