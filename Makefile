@@ -7,6 +7,9 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
+# An environment whose Python is gone (another machine, another user) is no environment: make it anew.
+$(shell $(BIN)/python -c 0 2>/dev/null || rm -f $(BIN)/python $(RUN_STAMP) $(DEV_STAMP))
+
 .DEFAULT_GOAL := help
 .PHONY: help up demo test check format bench lock clean reset
 
@@ -49,13 +52,13 @@ reset: ## Remove the data of the stack in .keydesk; stop it first
 $(BIN)/python:
 	@deploy/make-venv.sh $(VENV)
 
-$(RUN_STAMP): requirements.txt pyproject.toml $(BIN)/python
+$(RUN_STAMP): requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what Keydesk runs on (requirements.txt, hash-locked) ..."
 	@$(PIP) install --quiet --require-hashes -r requirements.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV_STAMP): requirements-dev.txt pyproject.toml $(BIN)/python
+$(DEV_STAMP): requirements-dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what Keydesk is run and tested with (requirements-dev.txt, hash-locked) ..."
 	@$(PIP) install --quiet --require-hashes -r requirements-dev.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
