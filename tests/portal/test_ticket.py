@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from models.decision import DecisionRecord
+from models.errors import Conflict, Refused
+from models.receipt import Receipt
 from models.tables.column import table
 from models.tables.ticket import TicketNoteRow
+from portal.decision import settled
 from storage.case import decisions
 from tests.factories import APPROVER, BOTH, BUYER
 from tests.fixtures.stack import Answer, Stack, money
@@ -113,6 +117,25 @@ async def test_a_repeated_decision_answers_as_before(stack: Stack, case: dict[st
     assert first.body == at_once.body == much_later.body
     reused = await caller.post(path, {"verdict": "declined"}, key="same")
     assert reused.code == "422 idempotency_key_reused"
+
+
+async def test_a_repeat_is_answered_by_the_book_once_the_engine_has_forgotten(stack: Stack) -> None:
+    """Temporal keeps a closed case only for its retention; this one it never knew."""
+    story = stack.story().buy().request().decide()
+    with stack.database.reading() as connection:
+        decision_id = connection.execute(select(decisions.c.id)).scalar_one()
+
+    async def forgotten() -> DecisionRecord:
+        raise Refused("case_closed", "The case is closed.")
+
+    for receipt_id in (decision_id, "dec_another"):
+        receipt = Receipt(resource_id=receipt_id, received_at=story.at)
+        attempt = settled(stack.database, story.cancellation_id, receipt, forgotten())
+        if receipt_id == decision_id:
+            assert (await attempt).id == decision_id
+            continue
+        with pytest.raises(Conflict, match="it is approved"):
+            await attempt
 
 
 async def test_of_two_approvers_at_once_one_wins(stack: Stack, case: dict[str, Any]) -> None:
