@@ -6,6 +6,14 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import IntegrityError
 
+# A worker that freezes inside a transaction holds its case's lock: the server ends it, and waiters do not wait
+# longer than an activity may take. Readers hold no lock and may be slow.
+_SESSION = "-c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=10s"
+_READ_ONLY = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+    " SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+
 Fault = Callable[[str], None]
 """Called with `<step>:before` and `<step>:after` around every commit; tests kill the process there."""
 
@@ -28,7 +36,7 @@ class Database:
             pool_timeout=5,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 3, "options": "-c timezone=UTC"},
+            connect_args={"connect_timeout": 3, "options": _SESSION},
         )
 
     @contextmanager
@@ -46,7 +54,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """One consistent view, changing nothing."""
         with self.engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.exec_driver_sql(_READ_ONLY)
             yield connection
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from integrations.notifier.render import Renderer
 from models.catalogue import Family
 from models.ids import SYSTEM_USER
 from models.key_import import KeyLine
-from portal.desk import Desk
 from storage.catalogue import add_policies
 from storage.engine import Database
 from storage.key_import import add_keys
@@ -41,7 +39,7 @@ from tests.fixtures.survivors import (
 )
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
-from tests.fixtures.worker import House
+from tests.fixtures.worker import unmanned
 from worker import build_worker
 from workflows import steps
 
@@ -72,9 +70,7 @@ class Ground:
     mail: Path
 
     def survivor(self) -> Survivor:
-        queue = f"crash-{uuid.uuid4().hex[:8]}"
-        client = self.temporal.client
-        return Survivor(House(Desk(self.database, client, queue), self.database, client, queue))
+        return Survivor(unmanned(self.temporal.client, self.database))
 
     @asynccontextmanager
     async def healthy(self, told: Survivor, story: str) -> AsyncIterator[None]:
