@@ -6,23 +6,25 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer.main
-import yaml
 from pydantic import ValidationError
 
 from integrations.cipher.ring import RingCipher
 from integrations.secret_files import ensure_secrets
 from portal.cli import app
 from settings import _SECRETS, Mode, Settings
+from tests.architecture.production import (
+    COMPOSE,
+    COMPOSE_FILE,
+    ROOT,
+    SERVICES,
+    environment_of,
+    make_secrets,
+)
 from workflows.search_attributes import SEARCH_ATTRIBUTES
 
-ROOT = Path(__file__).resolve().parents[2]
-COMPOSE_FILE = ROOT / "docker-compose.yml"
-COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "migrate"}
 
@@ -35,20 +37,9 @@ def setting_names() -> set[str]:
     return names | {f"KEYDESK_{name.upper()}_FILE" for name in _SECRETS}
 
 
-def interpolated(value: str) -> str:
-    """The value Compose would pass on where nothing else is set."""
-    return re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", str(value))
-
-
-def environment_of(name: str, secrets: Path) -> dict[str, str]:
-    values = {key: interpolated(value) for key, value in SERVICES[name]["environment"].items()}
-    return {key: value.replace("/run/secrets", str(secrets)) for key, value in values.items()}
-
-
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    subprocess.run([ROOT / "deploy/make-secrets.sh", tmp_path], check=True, capture_output=True)
-    return tmp_path
+    return make_secrets(tmp_path)
 
 
 def test_it_keeps_to_the_compose_specification() -> None:
@@ -112,7 +103,7 @@ def test_secrets_are_files_and_every_one_used_is_made(secrets: Path) -> None:
 
 def test_making_secrets_again_keeps_what_stands(secrets: Path) -> None:
     before = {path.name: path.read_text() for path in secrets.iterdir()}
-    subprocess.run([ROOT / "deploy/make-secrets.sh", secrets], check=True, capture_output=True)
+    make_secrets(secrets)
     assert {path.name: path.read_text() for path in secrets.iterdir()} == before
 
 
@@ -156,6 +147,9 @@ def test_everything_waits_for_what_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_mounted_file_exists(name: str) -> None:
+    assert {config["source"] for config in SERVICES[name].get("configs", [])} <= set(
+        COMPOSE["configs"]
+    )
     for volume in SERVICES[name].get("volumes", []):
         source = volume.split(":")[0]
         if source.startswith("."):
