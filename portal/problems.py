@@ -10,12 +10,13 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from models.errors import KeydeskError, Unauthenticated, Unavailable
 from portal.problem_codes import PROBLEMS
+from portal.signature import SignatureRefused
 from portal.visit import visit_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,25 +89,22 @@ def database_unavailable() -> Unavailable:
     """What doors say while PostgreSQL is away."""
     return Unavailable(
         "database_unavailable",
-        "The database does not answer. Nothing was changed; repeat the request with the same "
-        "Idempotency-Key.",
+        "The database does not answer. Repeat the request with the same Idempotency-Key: "
+        "whatever became of this try, it is done once.",
         retry_after_s=RETRY_AFTER_S,
     )
 
 
 def means_database_away(error: BaseException) -> bool:
     """Whether PostgreSQL did not answer, as opposed to refusing what it was asked."""
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated
-        or type(error).__name__ in ("OperationalError", "InterfaceError")
-    )
+    return isinstance(error, (OperationalError, InterfaceError, PoolTimeout))
 
 
-def answer(request: Request, error: KeydeskError) -> Response:
+def answer(request: Request, error: KeydeskError, status: int | None = None) -> Response:
     """The problem document of an expected failure."""
-    status = error.http_status
+    status = status or error.http_status
     body = _facts(error) | {
         "type": f"/problems/{error.code}",
         "code": error.code,
@@ -163,34 +161,23 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     if any(
         e["type"] == "missing" and e["loc"] == ("header", "Idempotency-Key") for e in error.errors()
     ):
-        return answer(request, _key_missing())
+        return answer(request, _key_missing(), 400)
     return answer(request, InvalidFields("invalid_request", field_problems(error.errors())))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _HTTP_CODES.get(error.status_code, "invalid_request")
-    problem = KeydeskError(code, PROBLEMS[code].meaning)
-    response = answer(request, _with_status(problem, error.status_code))
+    response = answer(request, KeydeskError(code, PROBLEMS[code].meaning), error.status_code)
     response.headers.update(error.headers or {})
     return response
 
 
-class _KeyMissing(KeydeskError):
-    http_status = 400
-
-
 def _key_missing() -> KeydeskError:
-    return _KeyMissing(
+    return KeydeskError(
         "idempotency_key_missing",
         "Send an Idempotency-Key header: any text that is new for this request, such as a UUID.",
     )
-
-
-def _with_status(error: KeydeskError, status: int) -> KeydeskError:
-    kind = type("HttpProblem", (KeydeskError,), {"http_status": status})
-    made: KeydeskError = kind(error.code, error.message)
-    return made
 
 
 def _facts(error: KeydeskError) -> dict[str, Any]:
@@ -203,7 +190,8 @@ def _headers(error: KeydeskError) -> dict[str, str]:
     if "retry_after_s" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after_s"])
     if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
+        challenge = "Standard-Webhooks" if isinstance(error, SignatureRefused) else "Bearer"
+        headers["WWW-Authenticate"] = challenge
     return headers
 
 

@@ -4,7 +4,6 @@ import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
 
 from pydantic import SecretStr
 from standardwebhooks import Webhook
@@ -22,8 +21,6 @@ _NOBODY = SecretStr("whsec_" + "A" * 43 + "=")
 
 class SignatureRefused(Unauthenticated):
     """Not signed by the source it names, or not just now."""
-
-    challenge: ClassVar[str] = "Standard-Webhooks"
 
 
 def invalid() -> SignatureRefused:

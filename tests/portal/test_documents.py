@@ -1,22 +1,29 @@
 """Documents that are written from the code say what the code says, and every code that is raised is explained."""
 
 import ast
+import asyncio
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from models.cancellation import IneligibilityReason
 from models.cipher import CipherProblem
+from portal.app import create_app
 from portal.documents import DOCUMENTS
 from portal.problem_codes import PROBLEMS
 from rules.approval import RefusalCode
+from storage.engine import Database
+from tests.fixtures.portal import EVENT_SECRETS, listening, portal_settings
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("models", "rules", "storage", "integrations", "activities", "workflows", "portal")
 RAISERS = {
     "Conflict", "Forbidden", "Invalid", "InvalidFields", "KeydeskError", "Refused", "SignatureRefused",
-    "Throttled", "Unauthenticated", "Unavailable", "_KeyMissing", "_refuse", "_refused",
+    "Throttled", "Unauthenticated", "Unavailable", "_refuse", "_refused",
 }  # fmt: skip
 NOT_AT_A_DOOR = {"database"}
 """What failing activities call their errors, for operators to read in Temporal."""
@@ -63,3 +70,23 @@ def _name(function: ast.expr) -> str:
 def _texts(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
+
+
+async def test_the_example_in_the_documentation_sends_an_event(
+    database: Database, key_ring: SecretStr, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    (tmp_path / "secrets.json").write_text(json.dumps(EVENT_SECRETS), encoding="utf-8")
+    app = create_app(portal_settings(database.url, tmp_path, key_ring, "127.0.0.1:1"), relay=False)
+
+    with listening(app) as url:
+        for language in ("python", "sh"):
+            example = text.partition(f"```{language}\n")[2].partition("```")[0]
+            example = example.replace("http://127.0.0.1:8000", url)
+            example = example.replace(".keydesk/secrets/event-secrets.json", "secrets.json")
+            program = sys.executable if language == "python" else "sh"
+            run = await asyncio.create_subprocess_exec(
+                program, "-c", example, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+            )
+            output, _ = await run.communicate()
+            assert b'"status":"accepted"' in output, language

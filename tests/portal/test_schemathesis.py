@@ -1,15 +1,10 @@
 """Whatever openapi.json allows, and what it forbids, is sent: no door breaks, every answer is as described."""
 
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
@@ -25,11 +20,10 @@ from models.principal import Role
 from models.tables.column import table
 from models.tables.principal import UserRoleRow, UserRow
 from portal.app import create_app
-from processes.ports import free_ports
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
 from tests.factories import PARTNER, Story
-from tests.fixtures.portal import bearer, portal_settings
+from tests.fixtures.portal import bearer, listening, portal_settings
 from tests.fixtures.postgres import copy_of
 
 EVERYBODY = "usr_everybody"
@@ -69,24 +63,8 @@ async def api_url(
         Story(database).buy().cancel()
         Story(database).buy().request()
         made = portal_settings(database.url, tmp_path_factory.mktemp("api"), key_ring, address)
-        with _serving(uvicorn.Config(create_app(made, relay=False), log_level="warning")) as url:
+        with listening(create_app(made, relay=False)) as url:
             yield url
-
-
-@contextmanager
-def _serving(config: uvicorn.Config) -> Iterator[str]:
-    config.port = free_ports(1)[0]
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{config.port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 schema = schemathesis.openapi.from_path(Path(__file__).parents[2] / "openapi.json")
