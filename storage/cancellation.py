@@ -50,10 +50,12 @@ def quote_software(
     own_id: str | None = None,
 ) -> Quote:
     """What cancelling this item brings at that instant; the case `own_id` does not stand in its own way."""
-    line = _line_of(connection, software_id, own_id)
-    return quote(
-        _facts(line), CancellationPolicy.model_validate(line.policy), received_at, requested
-    )
+    return _quote_line(_line_of(connection, software_id, own_id), received_at, requested)
+
+
+def _quote_line(line: Row[Any], received_at: datetime, requested: Money | None) -> Quote:
+    policy = CancellationPolicy.model_validate(line.policy)
+    return quote(_facts(line), policy, received_at, requested)
 
 
 def _line_of(connection: Connection, software_id: str, own_id: str | None) -> Row[Any]:
@@ -66,6 +68,12 @@ def _line_of(connection: Connection, software_id: str, own_id: str | None) -> Ro
         )
         .exists()
     )
+    requests_before = (
+        select(func.count())
+        .select_from(cancellations)
+        .where(cancellations.c.line_id == lines.c.id)
+        .scalar_subquery()
+    )
     found = connection.execute(
         select(
             lines,
@@ -75,6 +83,7 @@ def _line_of(connection: Connection, software_id: str, own_id: str | None) -> Ro
             exists().where(credits_.c.line_id == lines.c.id).label("cancelled"),
             live.label("cancellation_open"),
             exists().where(reveals.c.line_id == lines.c.id).label("key_revealed"),
+            requests_before.label("requests_before"),
         )
         .join(software, software.c.line_id == lines.c.id)
         .join(orders, orders.c.id == lines.c.order_id)
@@ -116,9 +125,7 @@ def receive_cancellation(
         connection = effect.connection
         line = _line_of(connection, request.software_id, None)
         effect.belongs_to(line.partner_id, line.customer_id)
-        found = quote_software(
-            connection, request.software_id, received_at, requested=request.requested_amount
-        )
+        found = _quote_line(line, received_at, request.requested_amount)
         if found.reason is not None:
             raise refusal(found)
         requested = request.requested_amount or found.credit
@@ -167,9 +174,7 @@ def _insert(
     received_at: datetime,
     requested: Money,
 ) -> None:
-    earlier = connection.execute(
-        select(func.count()).select_from(cancellations).where(cancellations.c.line_id == line.id)
-    ).scalar_one()
+    number = line.requests_before + 1
     connection.execute(
         insert(cancellations).values(
             id=cancellation_id,
@@ -177,8 +182,8 @@ def _insert(
             order_id=line.order_id,
             partner_id=line.partner_id,
             customer_id=line.customer_id,
-            request_number=earlier + 1,
-            workflow_id=cancellation_workflow_id(line.id, earlier + 1),
+            request_number=number,
+            workflow_id=cancellation_workflow_id(line.id, number),
             requester_id=requester.user_id,
             received_at=received_at,
             line_total_minor=line.total_minor,

@@ -190,7 +190,7 @@ def _insert(
             decided_by=attempt.actor_id,
             verdict=attempt.verdict,
             amount_minor=amount,
-            note=_note(connection, attempt.id),
+            note=select(attempts.c.note).where(attempts.c.id == attempt.id).scalar_subquery(),
             decided_at=at,
             automatic=attempt.actor_id in (POLICY_USER, SYSTEM_USER),
         )

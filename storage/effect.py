@@ -1,24 +1,41 @@
 """One effect, one transaction, one business key: the frame in which every change of a case happens."""
 
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select, text
 
 from models.event import OutgoingType
 from models.ids import Prefix, effect_key, new_id
-from models.notice import Channel, NoticeKind
+from models.notice import Channel, NoticeKind, OutboxStatus
 from models.step import Step
 from models.tables.column import table
-from models.tables.record import AuditRow, EffectRow, OutboxRow
+from models.tables.record import EffectRow
 from storage.engine import Database
 
 Result = TypeVar("Result", bound=BaseModel)
 
 _effects = table(EffectRow)
-_audit = table(AuditRow)
-_outbox = table(OutboxRow)
+
+# One statement for all rows of an effect: three round trips would cost a fifth of its time.
+_WRITE = text("""
+WITH concluded AS (
+  INSERT INTO effects (key, order_id, cancellation_id, happened_at, actor_id, sentence, result)
+  SELECT key, order_id, cancellation_id, happened_at, actor_id, sentence, result
+  FROM jsonb_populate_record(NULL::effects, CAST(:effect AS jsonb))
+), audited AS (
+  INSERT INTO audit (stream, happened_at, actor_id, action, subject_id, partner_id, details)
+  SELECT stream, happened_at, actor_id, action, subject_id, partner_id, details
+  FROM jsonb_populate_recordset(NULL::audit, CAST(:audit AS jsonb))
+)
+INSERT INTO outbox (id, dedupe_key, channel, kind, order_id, partner_id, customer_id,
+                    recipient_id, facts, created_at, status, attempts, next_attempt_at)
+SELECT id, dedupe_key, channel, kind, order_id, partner_id, customer_id,
+       recipient_id, facts, created_at, status, attempts, next_attempt_at
+FROM jsonb_populate_recordset(NULL::outbox, CAST(:outbox AS jsonb))
+""")
 
 
 class Effect:
@@ -30,6 +47,7 @@ class Effect:
         self.name = name
         self.order_id = step.order_id
         self.at = step.at
+        self._at_text = step.at.isoformat()
         self.partner_id = ""
         self.customer_id = ""
         self._outbox: list[dict[str, Any]] = []
@@ -46,7 +64,7 @@ class Effect:
         self._audit.append(
             {
                 "stream": self.order_id,
-                "happened_at": self.at,
+                "happened_at": self._at_text,
                 "actor_id": actor_id,
                 "action": action,
                 "subject_id": subject_id,
@@ -78,7 +96,7 @@ class Effect:
             "key": effect_key(self.subject_id, self.name),
             "order_id": self.order_id,
             "cancellation_id": cancellation_id,
-            "happened_at": self.at,
+            "happened_at": self._at_text,
             "actor_id": actor_id,
             "sentence": sentence,
             "result": result.model_dump(mode="json"),
@@ -100,8 +118,10 @@ class Effect:
                 "customer_id": self.customer_id,
                 "recipient_id": recipient,
                 "facts": facts,
-                "created_at": self.at,
-                "next_attempt_at": self.at,
+                "created_at": self._at_text,
+                "status": OutboxStatus.PENDING,
+                "attempts": 0,
+                "next_attempt_at": self._at_text,
             }
         )
 
@@ -111,11 +131,9 @@ class Effect:
             assert not self._audit
             assert not self._outbox
             return
-        self.connection.execute(insert(_effects), [self._concluded])
-        if self._audit:
-            self.connection.execute(insert(_audit), self._audit)
-        if self._outbox:
-            self.connection.execute(insert(_outbox), self._outbox)
+        rows = {"effect": self._concluded, "audit": self._audit, "outbox": self._outbox}
+        written = {name: json.dumps(row) for name, row in rows.items()}
+        self.connection.execute(_WRITE, written)
 
 
 def perform(
