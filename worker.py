@@ -27,6 +27,7 @@ from integrations.notifier.smtp import SmtpNotifier
 from integrations.temporal import connect
 from portal.desk import Desk
 from portal.relay import Relay
+from portal.relaying import relaying
 from settings import Settings
 from storage.engine import Database, Fault, no_fault
 from workflows.cancellation import CancellationWorkflow
@@ -149,11 +150,9 @@ async def run(settings: Settings) -> None:
         on_fatal_error=_report_fatal,
     )
     relay = Relay(Desk(database, client, settings.task_queue))
-    async with worker:
-        relaying = asyncio.create_task(relay.run(stop))
+    async with worker, relaying(relay, wanted=True):
         _mark_ready(settings.data_dir)
         await stop.wait()
-        await relaying
     database.close()
 
 

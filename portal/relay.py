@@ -42,6 +42,7 @@ class Relay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._poked = asyncio.Event()
+        self._outbox_ensured = False
 
     def poke(self) -> None:
         """Something came in; look at once."""
@@ -49,17 +50,22 @@ class Relay:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every second, or when poked, until told to stop; a dead neighbour is waited for."""
-        outbox_ensured = False
         while not stop.is_set():
             try:
-                if not outbox_ensured:
-                    await self._desk.engine.ensure_outbox()
-                    outbox_ensured = True
-                await self.deliver_due(datetime.now(UTC))
-                await self.start_left_behind(datetime.now(UTC))
+                await self._round(datetime.now(UTC))
             except (KeydeskError, SQLAlchemyError) as error:
                 log.warning("relay_waits", error=getattr(error, "code", type(error).__name__))
+            except Exception as error:
+                # A fault in one round must not leave every later event lying.
+                log.error("relay_failed", error=type(error).__name__)
             await self._rest(stop)
+
+    async def _round(self, now: datetime) -> None:
+        if not self._outbox_ensured:
+            await self._desk.engine.ensure_outbox()
+            self._outbox_ensured = True
+        await self.deliver_due(now)
+        await self.start_left_behind(now)
 
     async def _rest(self, stop: asyncio.Event) -> None:
         self._poked.clear()

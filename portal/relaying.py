@@ -4,14 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
-
 from portal.relay import Relay
 
-_PAUSE_S = 1.0
 _GRACE_S = 2.0
-
-log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -21,7 +16,7 @@ async def relaying(relay: Relay, *, wanted: bool) -> AsyncIterator[None]:
         yield
         return
     stop = asyncio.Event()
-    task = asyncio.create_task(_keep_running(relay, stop))
+    task = asyncio.create_task(relay.run(stop))
     try:
         yield
     finally:
@@ -29,13 +24,3 @@ async def relaying(relay: Relay, *, wanted: bool) -> AsyncIterator[None]:
         # What it holds when the time is up comes back by its lease.
         await asyncio.wait([task], timeout=_GRACE_S)
         task.cancel()
-
-
-async def _keep_running(relay: Relay, stop: asyncio.Event) -> None:
-    """A fault in one round must not leave every later event lying."""
-    while not stop.is_set():
-        try:
-            await relay.run(stop)
-        except Exception as error:
-            log.error("relay_failed", error=type(error).__name__)
-            await asyncio.sleep(_PAUSE_S)

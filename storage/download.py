@@ -156,7 +156,7 @@ def _file_of(connection: Connection, item: Row[Any], file_id: str) -> ProductFil
         raise Refused(
             "software_not_active",
             f"This item is {item.status}; it has no downloads.",
-            status=item.status,
+            software_status=item.status,
         )
     return file
 
