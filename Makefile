@@ -11,7 +11,7 @@ LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index
 $(shell $(BIN)/python -c 0 2>/dev/null || rm -f $(BIN)/python $(RUN_STAMP) $(DEV_STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format bench lock clean reset
+.PHONY: help up demo test check format bench histories lock clean reset
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ format: $(DEV_STAMP) ## Put the code into its format
 
 bench: $(DEV_STAMP) ## Measure the four ratios of docs/performance.md on this machine
 	@$(BIN)/keydesk bench
+
+histories: $(DEV_STAMP) ## Record the histories anew that tests replay, after a workflow was changed
+	PYTHONPATH=. $(BIN)/python tests/workflows/record_histories.py
 
 lock: ## Lock the requirements anew, with hashes (needs uv)
 	$(LOCK) requirements.in -o requirements.txt

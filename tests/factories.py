@@ -118,6 +118,13 @@ class Story:
 
     def request(self, requester: str = BUYER) -> "Story":
         """The cancellation is received, found eligible, and its ticket is open."""
+        self.receive(requester)
+        cancellation.validate_window(self.database, self._step())
+        ticket.create_ticket(self.database, self._step())
+        return self
+
+    def receive(self, requester: str = BUYER) -> "Story":
+        """The cancellation is in the book."""
         wanted = CancellationRequest(
             software_id=self.software_id, reason="Bought twice by mistake.", contact=CONTACT
         )
@@ -129,8 +136,6 @@ class Story:
             self._principal(requester),
             self._tick(),
         )
-        cancellation.validate_window(self.database, self._step())
-        ticket.create_ticket(self.database, self._step())
         return self
 
     def decide(self, verdict: Verdict = Verdict.APPROVED, actor: str = APPROVER) -> "Story":

@@ -1,0 +1,253 @@
+"""One story for every ending of every workflow, told on a server that skips time; recorded to be replayed."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+from temporalio.client import WorkflowHandle
+
+from demo.keys import sample_keys
+from demo.load import load_policies
+from integrations.cipher.ring import RingCipher, make_ring
+from models.cancellation import Cancellation
+from models.catalogue import Family
+from models.ids import SYSTEM_USER
+from models.key_import import KeyLine
+from models.order import Order, OrderStatus
+from models.policy import CancellationPolicy
+from storage.key_import import add_keys
+from tests.factories import PER_LINE, PER_UNIT, Story
+from tests.fixtures.counter import Counter, eventually
+from tests.fixtures.trouble import Trouble
+
+RULED = "DG7GMGF0D5RK:000C"
+"""A product of the family that `ruling()` is for."""
+_LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+_MORE_THAN_IN_STOCK = 250
+
+Handle = WorkflowHandle[Any, Any]
+Scenario = Callable[[Counter, Trouble], Awaitable[Handle]]
+
+
+async def purchase_final(counter: Counter, _: Trouble) -> Handle:
+    order = await counter.buy(PER_UNIT, 2)
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_cancelled(counter: Counter, _: Trouble) -> Handle:
+    placed = await counter.place((PER_LINE, 2), (PER_UNIT, 1))
+    order = await counter.reaching(placed, OrderStatus.FULFILLED)
+    for line in range(2):
+        case = await counter.waiting(await counter.cancel(order, line=line))
+        await counter.approve(case)
+        await counter.outcome(case)
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_failed(counter: Counter, _: Trouble) -> Handle:
+    order = await _dry(counter)
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_given_up(counter: Counter, _: Trouble) -> Handle:
+    order = await _dry(counter)
+    await counter.repair(counter.purchase(order), "compensate")
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_restocked(counter: Counter, _: Trouble) -> Handle:
+    order = await _dry(counter)
+    cipher = RingCipher(SecretStr(make_ring()))
+    keys = [SecretStr(key) for key in sample_keys(PER_UNIT, _MORE_THAN_IN_STOCK, seed=9)]
+    lines = [KeyLine(row=n, sku=PER_UNIT, product_key=key) for n, key in enumerate(keys)]
+    with counter.database.transaction() as connection:
+        add_keys(connection, lines, cipher, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
+    await counter.repair(counter.purchase(order), "retry")
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_waited_for_case(counter: Counter, _: Trouble) -> Handle:
+    order = await counter.buy()
+    await counter.clock.sleep(timedelta(days=59, hours=23))
+    case = await counter.waiting(await counter.cancel(order))
+    await counter.clock.sleep(timedelta(hours=3))
+    await counter.decline(case)
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_mended(counter: Counter, trouble: Trouble) -> Handle:
+    trouble.steps = {"charge_order"}
+    order = await counter.place((PER_LINE, 1))
+    await _failing(trouble)
+    await counter.clock.sleep(timedelta(minutes=6))
+    trouble.steps.clear()
+    await counter.clock.sleep(timedelta(minutes=2))
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def cancellation_completed(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    await counter.approve(case)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_declined(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    await counter.clock.sleep(timedelta(days=1, minutes=1))
+    await counter.decline(case)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_withdrawn(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    await counter.withdraw(case)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_expired(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_questioned(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    await counter.ask(case)
+    await counter.answer(case)
+    await counter.approve(case, amount=1)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_automatic(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.cancel(await counter.buy(RULED))
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_ineligible(counter: Counter, _: Trouble) -> Handle:
+    """Granted at the door, but the key was revealed before the process looked."""
+    story = Story(counter.database, placed_at=await counter.now(), sku=RULED).buy()
+    story.receive().reveal()
+    await counter.house.desk.engine.start_cancellation(story.cancellation_id)
+    handle = counter.house.client.get_workflow_handle(f"cancellation:{story.line_id}")
+    await handle.result()
+    return handle
+
+
+async def cancellation_mended(counter: Counter, trouble: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    trouble.steps = {"suspend_key"}
+    await counter.approve(case)
+    await _failing(trouble)
+    trouble.steps.clear()
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_retried(counter: Counter, trouble: Trouble) -> Handle:
+    case = await _stuck(counter, trouble)
+    trouble.steps.clear()
+    await counter.repair(counter.process(case), "retry")
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_compensated(counter: Counter, trouble: Trouble) -> Handle:
+    case = await _stuck(counter, trouble)
+    await counter.repair(counter.process(case), "compensate")
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def outbox_working(counter: Counter, _: Trouble) -> Handle:
+    await counter.buy()
+    await counter.house.desk.engine.ensure_outbox()
+    handle = counter.house.client.get_workflow_handle("outbox")
+
+    async def three_rounds() -> bool:
+        return len((await handle.fetch_history()).events) > 20
+
+    await eventually(three_rounds)
+    return handle
+
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.__name__: scenario
+    for scenario in (
+        purchase_final,
+        purchase_cancelled,
+        purchase_failed,
+        purchase_given_up,
+        purchase_restocked,
+        purchase_waited_for_case,
+        purchase_mended,
+        cancellation_completed,
+        cancellation_declined,
+        cancellation_withdrawn,
+        cancellation_expired,
+        cancellation_questioned,
+        cancellation_automatic,
+        cancellation_ineligible,
+        cancellation_mended,
+        cancellation_retried,
+        cancellation_compensated,
+        outbox_working,
+    )
+}
+
+
+async def _dry(counter: Counter) -> Order:
+    order = await counter.place((PER_UNIT, _MORE_THAN_IN_STOCK))
+
+    async def told() -> bool:
+        return "stock_missing" in counter.notices()
+
+    await eventually(told)
+    return order
+
+
+async def _failing(trouble: Trouble) -> None:
+    async def failed_twice() -> bool:
+        return trouble.failures >= 2
+
+    await eventually(failed_twice)
+
+
+async def _stuck(counter: Counter, trouble: Trouble) -> Cancellation:
+    case = await counter.waiting(await counter.cancel(await counter.buy()))
+    trouble.steps = {"book_credit"}
+    await counter.approve(case)
+    await _failing(trouble)
+    await counter.clock.sleep(timedelta(minutes=6))
+
+    async def told() -> bool:
+        return "needs_attention" in counter.notices()
+
+    await eventually(told)
+    return case
+
+
+def ruling() -> CancellationPolicy:
+    """Terms the demo world does not have: the policy decides by itself, unless somebody looked at the key."""
+    shipped = {policy.family: policy for policy in load_policies()}[Family.SUBSCRIPTION]
+    document = shipped.model_dump(mode="json")
+    change = {
+        "id": "pol_subscription_ruling",
+        "version": 2,
+        "effective_from": "2026-01-02T00:00:00Z",
+        "refuse_revealed_key": True,
+        "approval": document["approval"] | {"mode": "automatic"},
+    }
+    return CancellationPolicy.model_validate(document | change)
