@@ -157,5 +157,5 @@ async def test_a_changed_workflow_is_caught(name: str, monkeypatch: pytest.Monke
     for method, body in mutation.items():
         monkeypatch.setattr(changed, method, body)
     # Another step than the recorded one fails as such, or already by what it answered.
-    with pytest.raises((NondeterminismError, RuntimeError), match="TMPRL1100|Failed decoding"):
+    with pytest.raises((NondeterminismError, RuntimeError), match=r"TMPRL1100|Failed decoding"):
         await replayer.replay_workflow(history(path))
