@@ -12,7 +12,7 @@ from models.cancellation import (
     OperatorAct,
 )
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
-from models.errors import NotFound
+from models.errors import Forbidden, NotFound
 from models.ids import purchase_workflow_id
 from models.money import Money
 from models.order import Order, OrderDraft, PurchaseState
@@ -21,9 +21,10 @@ from models.receipt import Receipt
 from models.step import Done
 from models.ticket import Audience, NoteRef, TicketNote
 from portal.engine import Engine
+from portal.lookup import Lookup
 from rules.permission import Act, require
 from storage import cancellation as cancellation_book
-from storage import cancellation_view, decision, order, order_view, ticket_view
+from storage import decision, order, ticket_view
 from storage.engine import Database
 from workflows.cancellation import CancellationWorkflow
 from workflows.purchase import PurchaseWorkflow
@@ -34,12 +35,13 @@ class Desk:
 
     def __init__(self, database: Database, client: Client, task_queue: str) -> None:
         self.database = database
+        self.find = Lookup(database)
         self.engine = Engine(database, client, task_queue)
 
     async def place_order(self, draft: OrderDraft, receipt: Receipt, principal: Principal) -> Order:
         """Write the order and start its purchase."""
         require(principal, Act.PLACE_ORDER)
-        await self._require_customer(principal, draft.customer_id)
+        await self.find.customer(principal, draft.customer_id)
         await self.engine.require_up()
         await run_in_threadpool(
             order.place_order,
@@ -57,7 +59,7 @@ class Desk:
     ) -> Cancellation:
         """Write the request if the rule grants it, and start its process."""
         require(principal, Act.REQUEST_CANCELLATION)
-        order_id = await self._order_of_software(principal, request.software_id)
+        order_id = await self.find.order_of_software(principal, request.software_id)
         await self.engine.require_up()
         await run_in_threadpool(
             cancellation_book.receive_cancellation,
@@ -69,7 +71,7 @@ class Desk:
             receipt.received_at,
         )
         await self.engine.start_cancellation(receipt.resource_id)
-        return await self._cancellation(principal, receipt.resource_id)
+        return await self.find.cancellation(principal, receipt.resource_id)
 
     async def approve(
         self,
@@ -81,7 +83,7 @@ class Desk:
     ) -> DecisionRecord:
         """Approve for the requested amount or less."""
         require(principal, Act.DECIDE)
-        case = await self._cancellation(principal, cancellation_id)
+        case = await self.find.cancellation(principal, cancellation_id)
         cancellation_book.require_currency(case, amount)
         minor = None if amount is None else amount.amount_minor
         attempt = _attempt(case, receipt, principal, Verdict.APPROVED, minor)
@@ -92,7 +94,7 @@ class Desk:
     ) -> DecisionRecord:
         """Decline."""
         require(principal, Act.DECIDE)
-        case = await self._cancellation(principal, cancellation_id)
+        case = await self.find.cancellation(principal, cancellation_id)
         attempt = _attempt(case, receipt, principal, Verdict.DECLINED)
         return await self._decide(case, attempt, note, receipt)
 
@@ -101,7 +103,7 @@ class Desk:
     ) -> DecisionRecord:
         """Take a request back before it is decided."""
         require(principal, Act.WITHDRAW_CANCELLATION)
-        case = await self._cancellation(principal, cancellation_id)
+        case = await self.find.cancellation(principal, cancellation_id)
         attempt = _attempt(case, receipt, principal, Verdict.WITHDRAWN)
         return await self._decide(case, attempt, note, receipt)
 
@@ -137,14 +139,28 @@ class Desk:
         self, ticket_id: str, text: str, receipt: Receipt, principal: Principal, *, question: bool
     ) -> TicketNote:
         """Store the text as a note first: only its id travels through the process engine."""
-        case = await self._cancellation_of_ticket(principal, ticket_id)
+        case = await self.find.case_of_ticket(principal, ticket_id)
         await self.engine.require_up()
+        if question and case.requester_id == principal.user_id:
+            raise Forbidden("own_request", "Whoever asked for a cancellation may not question it.")
+        await self._require_conversation(principal, ticket_id, receipt, question=question)
         note = await self.write_note(ticket_id, Audience.PARTNER, text, receipt, principal)
         update = CancellationWorkflow.ask if question else CancellationWorkflow.answer
         reference = NoteRef(note_id=note.id, actor_id=principal.user_id)
         done: Done = await self.engine.update(case.workflow_id, update, reference, note.id)
         assert done.done
         return note
+
+    async def _require_conversation(
+        self, principal: Principal, ticket_id: str, receipt: Receipt, *, question: bool
+    ) -> None:
+        def check() -> None:
+            with self.database.reading() as connection:
+                ticket_view.require_conversation(
+                    connection, principal, ticket_id, receipt.resource_id, question=question
+                )
+
+        await run_in_threadpool(check)
 
     async def write_note(
         self,
@@ -173,7 +189,7 @@ class Desk:
     ) -> CancellationState:
         """Operator: try a failing step again at once."""
         require(principal, Act.REPAIR)
-        case = await self._cancellation(principal, cancellation_id)
+        case = await self.find.cancellation(principal, cancellation_id)
         return await self.engine.update(
             case.workflow_id,
             CancellationWorkflow.retry,
@@ -186,7 +202,7 @@ class Desk:
     ) -> CancellationState:
         """Operator: give an approved case up before its credit is booked."""
         require(principal, Act.REPAIR)
-        case = await self._cancellation(principal, cancellation_id)
+        case = await self.find.cancellation(principal, cancellation_id)
         return await self.engine.update(
             case.workflow_id,
             CancellationWorkflow.compensate,
@@ -220,57 +236,7 @@ class Desk:
 
     async def find_order(self, order_id: str) -> Order:
         """The order as it stands now."""
-
-        def read() -> Order | None:
-            with self.database.reading() as connection:
-                return order_view.find_order(connection, order_id)
-
-        found = await run_in_threadpool(read)
-        if found is None:
-            raise NotFound("order")
-        return found
-
-    async def _require_customer(self, principal: Principal, customer_id: str) -> None:
-        def read() -> bool:
-            with self.database.reading() as connection:
-                return order_view.covers_customer(connection, principal, customer_id)
-
-        if not await run_in_threadpool(read):
-            raise NotFound("customer")
-
-    async def _order_of_software(self, principal: Principal, software_id: str) -> str:
-        def read() -> str | None:
-            with self.database.reading() as connection:
-                return cancellation_view.order_of_software(connection, principal, software_id)
-
-        order_id = await run_in_threadpool(read)
-        if order_id is None:
-            raise NotFound("software")
-        return order_id
-
-    async def _cancellation(self, principal: Principal, cancellation_id: str) -> Cancellation:
-        def read() -> Cancellation | None:
-            with self.database.reading() as connection:
-                return cancellation_view.find_cancellation(connection, principal, cancellation_id)
-
-        found = await run_in_threadpool(read)
-        if found is None:
-            raise NotFound("cancellation")
-        return found
-
-    async def cancellation_of_ticket(self, principal: Principal, ticket_id: str) -> str:
-        """The id of the case behind a ticket."""
-        return (await self._cancellation_of_ticket(principal, ticket_id)).id
-
-    async def _cancellation_of_ticket(self, principal: Principal, ticket_id: str) -> Cancellation:
-        def read() -> Cancellation | None:
-            with self.database.reading() as connection:
-                return cancellation_view.find_by_ticket(connection, principal, ticket_id)
-
-        found = await run_in_threadpool(read)
-        if found is None:
-            raise NotFound("ticket")
-        return found
+        return await self.find.order(order_id)
 
 
 def _attempt(

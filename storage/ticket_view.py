@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, tuple_
 
-from models.errors import NotFound
+from models.errors import NotFound, Refused
 from models.money import Money
 from models.principal import Principal
 from models.step import Done, Step
@@ -20,6 +20,14 @@ from storage.engine import Database
 from storage.scope import within
 
 notes = table(TicketNoteRow)
+
+_UNDECIDED = frozenset(
+    {
+        TicketStatus.WAITING_FOR_APPROVAL,
+        TicketStatus.WAITING_FOR_REQUESTER,
+        TicketStatus.NEEDS_ATTENTION,
+    }
+)
 
 _TICKET = (
     select(
@@ -82,6 +90,26 @@ def write_note(database: Database, principal: Principal, ticket_id: str, note: T
 
     step = Step(subject_id=note.id, order_id=order_id, at=note.written_at)
     return perform(database, step, "write_note", Done, work)
+
+
+def require_conversation(
+    connection: Connection, principal: Principal, ticket_id: str, note_id: str, *, question: bool
+) -> None:
+    """Refused, before anything is written, unless the ticket takes a question (or an answer) now.
+
+    A note that is written already is a repeat of an accepted request, so it passes.
+    """
+    if connection.execute(select(notes.c.id).where(notes.c.id == note_id)).first():
+        return
+    ticket = find_ticket(connection, principal, ticket_id)
+    if ticket is None:
+        raise NotFound("ticket")
+    if ticket.status is TicketStatus.CLOSED:
+        raise Refused("case_closed", "The case is closed.")
+    if question and ticket.status not in _UNDECIDED:
+        raise Refused("not_waiting", "The case does not wait for a decision yet.")
+    if not question and ticket.status is not TicketStatus.WAITING_FOR_REQUESTER:
+        raise Refused("no_question_open", "No question is open on this case.")
 
 
 def _notes(connection: Connection, principal: Principal, ticket_id: str) -> tuple[TicketNote, ...]:

@@ -102,7 +102,7 @@ async def decide(
 ) -> Decision:
     """Settles the case; never by its requester, and only once: the first verdict stands."""
     receipt = await take_receipt()
-    case_id = await state.desk.cancellation_of_ticket(caller, ticket_id)
+    case_id = (await state.desk.find.case_of_ticket(caller, ticket_id)).id
     if draft.verdict == "approved":
         attempt = state.desk.approve(case_id, draft.amount, draft.note, receipt, caller)
     else:

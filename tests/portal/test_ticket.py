@@ -176,6 +176,7 @@ async def test_a_question_and_its_answer(stack: Stack, case: dict[str, Any]) -> 
     ticket = f"/tickets/{case['ticket_id']}"
     early = await stack.caller(BUYER).post(f"{ticket}/answers", {"text": "What was it?"})
     assert early.code == "409 no_question_open"
+    assert (await stack.caller(BUYER).get(ticket)).body["notes"] == []
     asked = await stack.caller(APPROVER).post(f"{ticket}/questions", {"text": "Which edition?"})
     assert (asked.status, asked.body["author_id"]) == (201, APPROVER)
     status = (await stack.caller(BUYER).get(ticket)).body["status"]
@@ -193,6 +194,7 @@ async def test_the_requester_does_not_question_their_own_request(stack: Stack) -
     path = f"/tickets/{case['ticket_id']}/questions"
     refused = await stack.caller(BOTH).post(path, {"text": "Why?"})
     assert refused.code == "403 own_request"
+    assert (await stack.caller(BOTH).get(path.removesuffix("/questions"))).body["notes"] == []
 
 
 async def test_internal_notes_stay_in_the_house(stack: Stack, case: dict[str, Any]) -> None:

@@ -1,0 +1,65 @@
+"""Finding what a verb is about, within the caller's sight: another tenant's thing is no thing."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from models.cancellation import Cancellation
+from models.errors import NotFound
+from models.order import Order
+from models.principal import Principal
+from storage import cancellation_view, order_view
+from storage.engine import Database
+
+Found = TypeVar("Found")
+
+
+class Lookup:
+    """Each method answers the thing, or raises NotFound with its noun."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def order(self, order_id: str) -> Order:
+        """The order as it stands now, whoever asks."""
+        return await self._find("order", lambda book: order_view.find_order(book, order_id))
+
+    async def customer(self, principal: Principal, customer_id: str) -> None:
+        """Nothing, if the customer is the caller's to act for."""
+
+        def covered(book: Connection) -> bool | None:
+            return order_view.covers_customer(book, principal, customer_id) or None
+
+        await self._find("customer", covered)
+
+    async def order_of_software(self, principal: Principal, software_id: str) -> str:
+        """The id of the order behind a software item."""
+        return await self._find(
+            "software",
+            lambda book: cancellation_view.order_of_software(book, principal, software_id),
+        )
+
+    async def cancellation(self, principal: Principal, cancellation_id: str) -> Cancellation:
+        """One case."""
+        return await self._find(
+            "cancellation",
+            lambda book: cancellation_view.find_cancellation(book, principal, cancellation_id),
+        )
+
+    async def case_of_ticket(self, principal: Principal, ticket_id: str) -> Cancellation:
+        """The case behind a ticket."""
+        return await self._find(
+            "ticket", lambda book: cancellation_view.find_by_ticket(book, principal, ticket_id)
+        )
+
+    async def _find(self, noun: str, read: Callable[[Connection], Found | None]) -> Found:
+        def reading() -> Found | None:
+            with self._database.reading() as book:
+                return read(book)
+
+        found = await run_in_threadpool(reading)
+        if found is None:
+            raise NotFound(noun)
+        return found
