@@ -13,7 +13,7 @@ from storage.engine import Database
 from storage.verify import verify
 
 CONTESTANTS = ("keydesk", "textbook", "dbos_process", "floor")
-_WARM_UP = 16
+_WARM_UP = 64
 _LATENCY_SAMPLES = 30
 _SPARE_KEYS = 50
 
