@@ -68,7 +68,8 @@ def flag(counter: Counter, case: Cancellation) -> str | None:
     tickets = table(TicketRow)
     with counter.database.reading() as connection:
         found = select(tickets.c.needs_attention).where(tickets.c.cancellation_id == case.id)
-        return connection.execute(found).scalar_one()
+        flagged: str | None = connection.execute(found).scalar_one()
+        return flagged
 
 
 def is_closed(counter: Counter, case: Cancellation) -> bool:

@@ -78,7 +78,7 @@ def test_every_workflow_and_every_ending_has_a_recorded_life() -> None:
     recorded = [path for path in FILES if path.parent == NEWEST]
     defined = {workflow._Definition.must_from_class(found).name for found in WORKFLOWS}
     assert {workflow_type(path) for path in recorded} == defined
-    endings: dict[str, set[str]] = {name: set() for name in defined}
+    endings: dict[str | None, set[str]] = {name: set() for name in defined}
     for path in recorded:
         if (status := outcome(path)) is not None:
             endings[workflow_type(path)].add(status)
