@@ -36,6 +36,7 @@ attribute() {
 }
 
 attribute KeydeskStage Keyword
+attribute KeydeskCustomer Keyword
 attribute KeydeskCustomerTenant Keyword
 attribute KeydeskOrder Keyword
 attribute KeydeskTicket Keyword

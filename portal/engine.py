@@ -27,7 +27,7 @@ from workflows import cancellation_view, purchase_view
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
-from workflows.search_attributes import CUSTOMER_TENANT, NEEDS_ATTENTION, ORDER, STAGE
+from workflows.search_attributes import CUSTOMER, CUSTOMER_TENANT, NEEDS_ATTENTION, ORDER, STAGE
 
 Answer = TypeVar("Answer")
 _CALL_TIMEOUT = timedelta(seconds=5)
@@ -77,6 +77,7 @@ class Engine:
                 customer_name=row.customer_name,
             ),
             workflow_id=purchase_workflow_id(row.id),
+            customer=row.customer_name,
             tenant=row.customer_tenant,
             order_number=row.number,
             stage="validating order",
@@ -105,6 +106,7 @@ class Engine:
                 customer_name=row.customer_name,
             ),
             workflow_id=row.workflow_id,
+            customer=row.customer_name,
             tenant=row.customer_tenant,
             order_number=row.order_number,
             stage="validating window",
@@ -131,6 +133,7 @@ class Engine:
         argument: Any,
         *,
         workflow_id: str,
+        customer: str,
         tenant: str,
         order_number: int,
         stage: str,
@@ -150,6 +153,7 @@ class Engine:
                 search_attributes=TypedSearchAttributes(
                     [
                         SearchAttributePair(STAGE, stage),
+                        SearchAttributePair(CUSTOMER, customer),
                         SearchAttributePair(CUSTOMER_TENANT, tenant),
                         SearchAttributePair(ORDER, str(order_number)),
                         SearchAttributePair(NEEDS_ATTENTION, False),

@@ -20,15 +20,18 @@ _NEXT = {
     CancellationStage.COMPENSATING: "the product key works again",
 }
 
-GUIDE = """\
-**Steps:** validate window → create ticket → await approval → suspend key → book credit → revoke key → close ticket.
-
-**If it needs attention:** a failing step is retried for ever by itself. Look at *Pending Activities* for the reason.
-Once the cause is gone, the Update `retry` saves the wait. Before the credit is booked, the Update `compensate` gives
-the case up and lets the key work again. After it there is only forward.
-
-**Not to be done:** reset, terminate or cancel. Nobody decides here: approvals go through the ticket.
-"""
+GUIDE = "\n\n".join(
+    (
+        "**Steps:** validate window → create ticket → await approval → suspend key → book credit → "
+        "revoke key → close ticket.",
+        "**If it needs attention:** a failing step is retried for ever by itself; *Pending Activities* "
+        "has the reason. Once the cause is gone, the Update `retry` saves the wait. Before the credit "
+        "is booked, the Update `compensate` gives the case up and lets the key work again. After it "
+        "there is only forward.",
+        "**Not to be done:** terminate or cancel; a reset only as the runbook says. Nobody decides "
+        "here: approvals go through the ticket.",
+    )
+)
 
 
 def describe(

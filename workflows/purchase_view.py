@@ -15,15 +15,17 @@ _NEXT = {
     PurchaseStage.REVERSING: "the order is closed as failed",
 }
 
-GUIDE = """\
-**Steps:** validate order → charge the partner's account → allocate product keys → open downloads → keep the
-cancellation window → final.
-
-**If it waits for keys:** `keydesk import-keys` fills the pool; the order goes on by itself, at once with the Update
-`retry`. The Update `compensate` gives the order up: the charge is reversed and the buyer told.
-
-**Not to be done:** reset, terminate or cancel. A cancellation of a line is a workflow of its own and reports here.
-"""
+GUIDE = "\n\n".join(
+    (
+        "**Steps:** validate order → charge the partner's account → allocate product keys → open "
+        "downloads → keep the cancellation window → final.",
+        "**If it waits for keys:** `keydesk import-keys` fills the pool; the order goes on by itself, "
+        "at once with the Update `retry`. The Update `compensate` gives the order up: the charge is "
+        "reversed and the buyer told.",
+        "**Not to be done:** terminate or cancel; a reset only as the runbook says. A cancellation of "
+        "a line is a workflow of its own and reports here.",
+    )
+)
 
 
 def describe(

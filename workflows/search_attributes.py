@@ -3,6 +3,7 @@
 from temporalio.common import SearchAttributeKey
 
 STAGE = SearchAttributeKey.for_keyword("KeydeskStage")
+CUSTOMER = SearchAttributeKey.for_keyword("KeydeskCustomer")
 CUSTOMER_TENANT = SearchAttributeKey.for_keyword("KeydeskCustomerTenant")
 ORDER = SearchAttributeKey.for_keyword("KeydeskOrder")
 TICKET = SearchAttributeKey.for_keyword("KeydeskTicket")
@@ -12,6 +13,7 @@ NEEDS_ATTENTION = SearchAttributeKey.for_bool("KeydeskNeedsAttention")
 
 SEARCH_ATTRIBUTES: dict[str, str] = {
     STAGE.name: "Keyword",
+    CUSTOMER.name: "Keyword",
     CUSTOMER_TENANT.name: "Keyword",
     ORDER.name: "Keyword",
     TICKET.name: "Keyword",
