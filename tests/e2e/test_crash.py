@@ -45,7 +45,7 @@ from workflows import steps
 
 BEFORE, AFTER = "before", "after"
 FAILING = {"compensated": ("book_credit",)}
-ATTENTION = timedelta(seconds=3)
+ATTENTION = timedelta(seconds=8)
 AT_ONCE = 16
 LAST_WORDS_S = 60
 NEVER_ALONE = {"deliver_notices"}
