@@ -74,12 +74,16 @@ def _row(entry: Entry, posting: Posting) -> tuple[str | int, ...]:
 
 
 def write_hledger(entries: Iterable[Entry], file: TextIO) -> None:
-    """A journal; the code in parentheses is the entry's id."""
+    """A journal; the code in parentheses is the entry's id, and all is declared that a strict check asks for."""
+    declared: set[str] = set()
     for entry in entries:
+        sides = [(_hledger_account(entry, posting), posting) for posting in entry.postings]
+        wanted = [f"account {account}\n" for account, _ in sides]
+        wanted += [_hledger_commodity(posting.amount.currency) for posting in entry.postings]
+        file.writelines(line for line in dict.fromkeys(wanted) if line not in declared)
+        declared.update(wanted)
         file.write(f"{entry.booked_at:%Y-%m-%d} * ({entry.id}) {_title(entry)}\n")
-        for posting in entry.postings:
-            account = f"{_HLEDGER_ROOTS[posting.account_kind]}:{entry.partner_id}"
-            file.write(f"    {account}  {_amount(posting)}\n")
+        file.writelines(f"    {account}  {_amount(posting)}\n" for account, posting in sides)
         file.write("\n")
 
 
@@ -88,11 +92,12 @@ def write_beancount(entries: Iterable[Entry], file: TextIO) -> None:
     opened: set[str] = set()
     for entry in entries:
         day = f"{entry.booked_at:%Y-%m-%d}"
-        sides = {_beancount_account(entry, posting): posting for posting in entry.postings}
-        file.writelines(f"{day} open {account}\n" for account in sides if account not in opened)
-        opened |= sides.keys()
+        sides = [(_beancount_account(entry, posting), posting) for posting in entry.postings]
+        accounts = dict.fromkeys(account for account, _ in sides)
+        file.writelines(f"{day} open {account}\n" for account in accounts if account not in opened)
+        opened |= accounts.keys()
         file.write(f'{day} * "{_title(entry)}"\n  entry: "{entry.id}"\n')
-        file.writelines(f"  {account}  {_amount(posting)}\n" for account, posting in sides.items())
+        file.writelines(f"  {account}  {_amount(posting)}\n" for account, posting in sides)
         file.write("\n")
 
 
@@ -117,6 +122,16 @@ def _title(entry: Entry) -> str:
 
 def _amount(posting: Posting) -> str:
     return f"{decimal_text(posting.amount)} {posting.amount.currency}"
+
+
+def _hledger_account(entry: Entry, posting: Posting) -> str:
+    return f"{_HLEDGER_ROOTS[posting.account_kind]}:{entry.partner_id}"
+
+
+def _hledger_commodity(currency: str) -> str:
+    """How amounts of this currency look; hledger wants a decimal mark, also where no digits follow it."""
+    digits = MINOR_DIGITS.get(currency, 2)
+    return f"commodity 1000.{'0' * digits} {currency}\n"
 
 
 def _beancount_account(entry: Entry, posting: Posting) -> str:
