@@ -22,6 +22,7 @@ from portal.commands import (
     documents,
     keys,
     ledger,
+    policy,
     seed,
     stack,
     stuck,
@@ -43,6 +44,7 @@ app.add_typer(stack.app)
 app.add_typer(demo.app)
 app.add_typer(seed.app)
 app.add_typer(catalogue.app)
+app.add_typer(policy.app)
 app.add_typer(keys.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)
