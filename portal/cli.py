@@ -23,6 +23,7 @@ from portal.commands import (
     keys,
     ledger,
     policy,
+    rewrap,
     seed,
     stack,
     stuck,
@@ -46,6 +47,7 @@ app.add_typer(seed.app)
 app.add_typer(catalogue.app)
 app.add_typer(policy.app)
 app.add_typer(keys.app)
+app.add_typer(rewrap.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)

@@ -45,8 +45,9 @@ class RingCipher:
 
     def __init__(self, ring: SecretStr) -> None:
         parsed = _parse(ring)
-        self._current = parsed.current
+        self.current = parsed.current
         self._ring_keys = {name: AESGCM(key) for name, key in parsed.keys.items()}
+        self.ring_key_ids = frozenset(parsed.keys)
         self._fingerprint_key = parsed.fingerprint
 
     def seal(self, plaintext: str, context: str) -> Sealed:
@@ -55,13 +56,30 @@ class RingCipher:
         return Sealed(
             ciphertext=_encrypt(AESGCM(data_key), plaintext.encode(), _text_place(context)),
             wrapped_key=_encrypt(
-                self._ring_keys[self._current], data_key, _key_place(context, self._current)
+                self._ring_keys[self.current], data_key, _key_place(context, self.current)
             ),
-            ring_key_id=self._current,
+            ring_key_id=self.current,
         )
 
     def open(self, sealed: Sealed, context: str) -> str:
         """Unwrap the data key, decrypt the text; both are tied to the context."""
+        data_key = self._unwrap(sealed, context)
+        try:
+            return _decrypt(AESGCM(data_key), sealed.ciphertext, _text_place(context)).decode()
+        except (InvalidTag, ValueError):
+            # The cause is cut off: a traceback must not carry what was half decrypted.
+            raise CipherError(CipherProblem.SEAL_BROKEN, _BROKEN) from None
+
+    def rewrap(self, sealed: Sealed, context: str) -> Sealed:
+        """The same text and data key, wrapped anew by the current ring key; the text is not looked at."""
+        data_key = self._unwrap(sealed, context)
+        place = _key_place(context, self.current)
+        wrapped_key = _encrypt(self._ring_keys[self.current], data_key, place)
+        return Sealed(
+            ciphertext=sealed.ciphertext, wrapped_key=wrapped_key, ring_key_id=self.current
+        )
+
+    def _unwrap(self, sealed: Sealed, context: str) -> bytes:
         ring_key = self._ring_keys.get(sealed.ring_key_id)
         if ring_key is None:
             raise CipherError(
@@ -70,10 +88,8 @@ class RingCipher:
             )
         try:
             place = _key_place(context, sealed.ring_key_id)
-            data_key = _decrypt(ring_key, sealed.wrapped_key, place)
-            return _decrypt(AESGCM(data_key), sealed.ciphertext, _text_place(context)).decode()
+            return _decrypt(ring_key, sealed.wrapped_key, place)
         except (InvalidTag, ValueError):
-            # The cause is cut off: a traceback must not carry what was half decrypted.
             raise CipherError(CipherProblem.SEAL_BROKEN, _BROKEN) from None
 
     def fingerprint(self, plaintext: str) -> bytes:

@@ -97,6 +97,36 @@ def test_a_rotated_ring_opens_old_rows_and_seals_with_the_new_key() -> None:
     assert before.fingerprint(PRODUCT_KEY) == after.fingerprint(PRODUCT_KEY)
 
 
+def test_a_rewrapped_row_needs_the_old_ring_key_no_more() -> None:
+    old = RingCipher(_ring("k1", k1=1)).seal(PRODUCT_KEY, "key_1")
+
+    new = RingCipher(_ring("k2", k1=1, k2=2)).rewrap(old, "key_1")
+
+    assert (new.ring_key_id, new.ciphertext) == ("k2", old.ciphertext)
+    assert RingCipher(_ring("k2", k2=2)).open(new, "key_1") == PRODUCT_KEY
+
+
+@pytest.mark.parametrize("swapped", ["ciphertext", "wrapped_key"])
+def test_rewrapping_mends_no_swapped_part(swapped: str) -> None:
+    before, after = RingCipher(_ring("k1", k1=1)), RingCipher(_ring("k2", k1=1, k2=2))
+    first, second = before.seal(PRODUCT_KEY, "key_1"), before.seal(PRODUCT_KEY, "key_2")
+    mixed = first.model_copy(update={swapped: getattr(second, swapped)})
+
+    with pytest.raises(CipherError) as refused:
+        after.open(after.rewrap(mixed, "key_1"), "key_1")
+
+    assert refused.value.code == CipherProblem.SEAL_BROKEN
+
+
+def test_rewrapping_without_the_old_ring_key_is_refused() -> None:
+    sealed = RingCipher(_ring("k1", k1=1)).seal(PRODUCT_KEY, "key_1")
+
+    with pytest.raises(CipherError) as refused:
+        RingCipher(_ring("k2", k2=2)).rewrap(sealed, "key_1")
+
+    assert refused.value.code == CipherProblem.RING_KEY_MISSING
+
+
 def test_a_row_relabelled_to_another_ring_key_stays_shut() -> None:
     # Both names hold the same bytes, so only the associated data can tell them apart.
     cipher = RingCipher(_ring("k1", k1=1, k2=1))

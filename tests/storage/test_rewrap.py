@@ -1,0 +1,303 @@
+"""Rotation of the key ring: all keys come under the new key, beside buyers and readers, and nothing else changes."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import cycle
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Row, func, select, update
+
+from integrations.cipher.ring import RingCipher, make_ring
+from models.cipher import CipherError, CipherProblem, Sealed
+from models.product_key import KeyState
+from models.tables.column import table
+from models.tables.product_key import KeyEventRow, ProductKeyRow
+from models.tables.record import AuditRow
+from storage.engine import Database
+from storage.reveal import sealed_key
+from storage.rewrap import Rewrapper, Rewrapping, count_outdated, rewrap_keys
+from tests.factories import PER_LINE, PER_UNIT, Story, tell_all
+
+AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+_POOL = 20
+"""How many keys of each SKU the demo world has."""
+
+_keys = table(ProductKeyRow)
+_events = table(KeyEventRow)
+_audit = table(AuditRow)
+
+Turn = Callable[..., RingCipher]
+
+
+@pytest.fixture
+def turn(key_ring: SecretStr) -> Turn:
+    """The cipher after a rotation to a key; `without` takes keys out of the ring."""
+    ring = json.loads(key_ring.get_secret_value())
+    for name in ("k2", "k3"):
+        ring["keys"][name] = json.loads(make_ring())["keys"]["k1"]
+
+    def cipher(current: str, *, without: Sequence[str] = ()) -> RingCipher:
+        keys = {name: key for name, key in ring["keys"].items() if name not in without}
+        return RingCipher(SecretStr(json.dumps(ring | {"current": current, "keys": keys})))
+
+    return cipher
+
+
+def _rewrap(
+    database: Database, rewrapper: Rewrapper, *, batch_size: int = 7, patience_s: float = 5
+) -> Rewrapping:
+    return rewrap_keys(
+        database,
+        rewrapper,
+        lambda: AT,
+        batch_size=batch_size,
+        patience_s=patience_s,
+        tell=lambda count: None,
+    )
+
+
+def _rows(database: Database) -> dict[str, Row[Any]]:
+    with database.reading() as connection:
+        return {row.id: row for row in connection.execute(select(_keys))}
+
+
+def _count(database: Database, rows: Any) -> int:
+    with database.reading() as connection:
+        return connection.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def _open(row: Row[Any], cipher: RingCipher) -> str:
+    sealed = Sealed(
+        ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
+    )
+    return cipher.open(sealed, row.id)
+
+
+def _besides_wrapping(row: Row[Any]) -> dict[str, Any]:
+    wrapping = {"wrapped_key", "ring_key_id"}
+    return {name: value for name, value in row._mapping.items() if name not in wrapping}
+
+
+def test_every_key_of_every_state_comes_under_the_new_ring_key(
+    database: Database, cipher: RingCipher, turn: Turn
+) -> None:
+    tell_all(database)
+    before, events = _rows(database), _count(database, _events)
+
+    result = _rewrap(database, turn("k2"))
+
+    after = _rows(database)
+    assert {row.state for row in before.values()} >= {*KeyState} - {KeyState.QUARANTINED}
+    assert result == Rewrapping(ring_key="k2", rewrapped=len(before))
+    assert {row.ring_key_id for row in after.values()} == {"k2"}
+    alone = turn("k2", without=["k1", "k3"])
+    assert {key: _open(row, alone) for key, row in after.items()} == {
+        key: _open(row, cipher) for key, row in before.items()
+    }
+    assert [_besides_wrapping(after[key]) for key in before] == [
+        _besides_wrapping(row) for row in before.values()
+    ]
+    assert _count(database, _events) == events
+
+
+def test_a_second_run_does_nothing(database: Database, turn: Turn) -> None:
+    _rewrap(database, turn("k2"))
+    rows, audits = _rows(database), _count(database, _audit)
+
+    again = _rewrap(database, turn("k2"))
+
+    assert again == Rewrapping(ring_key="k2")
+    assert _rows(database) == rows
+    assert _count(database, _audit) == audits
+
+
+def test_a_run_is_in_the_audit_of_the_house(database: Database, turn: Turn) -> None:
+    total = len(_rows(database))
+
+    _rewrap(database, turn("k2"))
+
+    with database.reading() as connection:
+        newest = select(_audit.c.action, _audit.c.details).order_by(_audit.c.id.desc()).limit(2)
+        assert [tuple(row) for row in connection.execute(newest)] == [
+            ("keys.rewrapped", {"ring_key": "k2", "rewrapped": total, "broken": 0}),
+            ("keys.rewrap_started", {"ring_key": "k2", "outdated": {"k1": total}}),
+        ]
+
+
+def test_a_ring_that_lacks_a_needed_key_is_refused_and_changes_nothing(
+    database: Database, turn: Turn
+) -> None:
+    rows, audits = _rows(database), _count(database, _audit)
+
+    with pytest.raises(CipherError) as refused:
+        _rewrap(database, turn("k2", without=["k1"]))
+
+    assert refused.value.code == CipherProblem.RING_KEY_MISSING
+    assert f"'k1' ({len(rows)} keys)" in refused.value.message
+    assert _rows(database) == rows
+    assert _count(database, _audit) == audits
+
+
+def _swap(database: Database, first: str, second: str, part: str) -> None:
+    rows = _rows(database)
+    with database.transaction() as connection:
+        for place, other in ((first, second), (second, first)):
+            values = {part: getattr(rows[other], part)}
+            connection.execute(update(_keys).where(_keys.c.id == place).values(values))
+
+
+def test_swapped_texts_stay_shut_after_the_rotation(database: Database, turn: Turn) -> None:
+    first, second = sorted(_rows(database))[:2]
+    _swap(database, first, second, "ciphertext")
+
+    _rewrap(database, turn("k2"))
+
+    for key in (first, second):
+        with pytest.raises(CipherError) as refused:
+            _open(_rows(database)[key], turn("k2"))
+        assert refused.value.code == CipherProblem.SEAL_BROKEN
+
+
+def test_swapped_data_keys_are_named_left_alone_and_in_nobodys_way(
+    database: Database, turn: Turn
+) -> None:
+    before = _rows(database)
+    spoilt = sorted(before)[:2]
+    _swap(database, spoilt[0], spoilt[1], "wrapped_key")
+
+    result = _rewrap(database, turn("k2"), batch_size=1)
+
+    assert result == Rewrapping(
+        ring_key="k2", rewrapped=len(before) - len(spoilt), broken=tuple(spoilt)
+    )
+    assert [key for key, row in _rows(database).items() if row.ring_key_id == "k1"] == spoilt
+
+
+def test_a_key_in_use_is_not_waited_for_and_comes_with_the_next_run(
+    database: Database, turn: Turn
+) -> None:
+    story = Story(database, sku=PER_LINE, quantity=1).buy()
+    total = len(_rows(database))
+    held = select(_keys.c.id).where(_keys.c.line_id == story.line_id).with_for_update(read=True)
+
+    with database.transaction() as connection:
+        connection.execute(held).one()
+        # Whoever holds a key holds its table as well: the pool waits for them, other keys do not.
+        first = _rewrap(database, turn("k2"), patience_s=0.1)
+    second = _rewrap(database, turn("k2"))
+
+    assert first.in_use == total - first.rewrapped
+    assert first.in_use >= 1
+    assert second == Rewrapping(ring_key="k2", rewrapped=first.in_use)
+
+
+class _Rotations:
+    """The ring turned again and again in a thread of its own, until the block ends."""
+
+    def __init__(self, database: Database, ciphers: Sequence[RingCipher]) -> None:
+        self.rewrapped = 0
+        self._database = database
+        self._ciphers = cycle(ciphers)
+        self._over = threading.Event()
+        self._pool = ThreadPoolExecutor(1)
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> "_Rotations":
+        self._running = self._pool.submit(self._turn)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._pool.shutdown(wait=True)
+        assert self._running is not None
+        self._running.result()
+
+    def _turn(self) -> None:
+        while not self._over.is_set():
+            result = _rewrap(self._database, next(self._ciphers), batch_size=3)
+            assert (result.in_use, result.broken) == (0, ())
+            self.rewrapped += result.rewrapped
+
+
+def _buy_and_look(database: Database, cipher: RingCipher, sku: str, quantity: int) -> list[str]:
+    """An order's keys as their buyer sees them, looked at ten times."""
+    story = Story(database, sku=sku, quantity=quantity).buy()
+    held = select(_keys.c.id).where(_keys.c.line_id == story.line_id).order_by(_keys.c.unit_number)
+    with database.reading() as connection:
+        ids = list(connection.execute(held).scalars())
+    looks = []
+    for _ in range(10):
+        story.reveal()
+        for key in ids:
+            with database.reading() as connection:
+                sealed = sealed_key(connection, key)
+            looks.append(cipher.open(sealed, key))
+    assert len(ids) == quantity
+    return sorted(set(looks))
+
+
+def test_buyers_and_readers_notice_no_rotation(
+    database: Database, cipher: RingCipher, turn: Turn
+) -> None:
+    """Exactly as many keys are bought as there are, so a pool that looked dry for a moment would show."""
+    before = {key: _open(row, cipher) for key, row in _rows(database).items()}
+    reader = turn("k1")
+
+    with (
+        _Rotations(database, [turn("k2"), turn("k3"), turn("k1")]) as rotations,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        orders = [
+            pool.submit(_buy_and_look, database, reader, PER_UNIT, 2) for _ in range(_POOL // 2)
+        ]
+        seen = [key for order in orders for key in order.result()]
+
+    rows = _rows(database)
+    assert rotations.rewrapped > len(rows)
+    assert sorted(seen) == sorted(before[key] for key, row in rows.items() if row.sku == PER_UNIT)
+    assert {key: _open(row, reader) for key, row in rows.items()} == before
+
+
+class _Pausing:
+    """A rewrapper that stops for a moment in the middle of its first batch."""
+
+    def __init__(self, cipher: RingCipher) -> None:
+        self.current, self.ring_key_ids = cipher.current, cipher.ring_key_ids
+        self.inside = threading.Event()
+        self._cipher = cipher
+
+    def rewrap(self, sealed: Sealed, context: str) -> Sealed:
+        if not self.inside.is_set():
+            self.inside.set()
+            time.sleep(0.5)
+        return self._cipher.rewrap(sealed, context)
+
+
+def test_a_pool_that_is_being_rewrapped_as_a_whole_is_not_dry_to_a_buyer(
+    database: Database, turn: Turn
+) -> None:
+    pausing, story = _Pausing(turn("k2")), Story(database, sku=PER_LINE, quantity=1)
+    story.place().charge()
+
+    with ThreadPoolExecutor(1) as pool:
+        rotation = pool.submit(_rewrap, database, pausing, batch_size=1000)
+        assert pausing.inside.wait(10)
+        story.deliver()
+        rewrapped = rotation.result().rewrapped
+
+    held = [row for row in _rows(database).values() if row.line_id == story.line_id]
+    assert [(row.state, row.ring_key_id) for row in held] == [(KeyState.ALLOCATED, "k2")]
+    assert rewrapped == len(_rows(database))
+
+
+def test_the_count_says_what_is_left_by_ring_key(database: Database, turn: Turn) -> None:
+    total = len(_rows(database))
+    with database.reading() as connection:
+        assert count_outdated(connection, "k1") == {}
+        assert count_outdated(connection, "k2") == {"k1": total}
