@@ -22,7 +22,7 @@ from models.step import Done
 from models.ticket import Audience, NoteRef, TicketNote
 from portal.engine import Engine
 from portal.lookup import Lookup
-from rules.permission import Act, require
+from rules.permission import Act, require, require_internal
 from storage import cancellation as cancellation_book
 from storage import decision, order, ticket_view
 from storage.engine import Database
@@ -173,7 +173,7 @@ class Desk:
         """Add a note to a ticket; an internal one only by house staff."""
         require(principal, Act.WRITE_NOTE)
         if audience is Audience.INTERNAL:
-            require(principal, Act.READ_INTERNAL_NOTE)
+            require_internal(principal)
         note = TicketNote(
             id=receipt.resource_id,
             author_id=principal.user_id,

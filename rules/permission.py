@@ -66,6 +66,19 @@ def may(principal: Principal, act: Act) -> bool:
     return bool(principal.roles & ALLOWED.get(act, frozenset()))
 
 
+def may_see_internal(principal: Principal) -> bool:
+    """Whether notes between house staff are the caller's to read and write; a partner's approver is no staff."""
+    return principal.is_staff and may(principal, Act.READ_INTERNAL_NOTE)
+
+
+def require_internal(principal: Principal) -> None:
+    """Forbidden unless the caller may see notes between house staff."""
+    if may_see_internal(principal):
+        return
+    act = Act.READ_INTERNAL_NOTE
+    raise Forbidden("forbidden", "Internal notes are for house staff only.", act=act)
+
+
 def require(principal: Principal, act: Act) -> None:
     """Forbidden, naming the roles that may, unless the caller holds one of them."""
     if may(principal, act):

@@ -12,7 +12,7 @@ from models.step import Done, Step
 from models.tables.column import table
 from models.tables.ticket import TicketNoteRow
 from models.ticket import Audience, Contact, Impact, Ticket, TicketNote, TicketStatus
-from rules.permission import Act, may
+from rules.permission import may_see_internal
 from rules.ticket import status_of
 from storage.case import cancellations, customers, orders, tickets
 from storage.effect import Effect, perform
@@ -114,7 +114,7 @@ def require_conversation(
 
 def _notes(connection: Connection, principal: Principal, ticket_id: str) -> tuple[TicketNote, ...]:
     query = select(notes).where(notes.c.ticket_id == ticket_id).order_by(notes.c.written_at)
-    if not (principal.is_staff and may(principal, Act.READ_INTERNAL_NOTE)):
+    if not may_see_internal(principal):
         query = query.where(notes.c.audience != Audience.INTERNAL)
     return tuple(
         TicketNote(
