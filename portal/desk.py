@@ -84,7 +84,7 @@ class Desk:
         """Approve for the requested amount or less."""
         require(principal, Act.DECIDE)
         case = await self.find.cancellation(principal, cancellation_id)
-        cancellation_book.require_currency(case, amount)
+        cancellation_book.require_amount(amount, case.requested_amount.currency)
         minor = None if amount is None else amount.amount_minor
         attempt = _attempt(case, receipt, principal, Verdict.APPROVED, minor)
         return await self._decide(case, attempt, note, receipt)

@@ -15,7 +15,7 @@ class RefusalCode(StrEnum):
 
     NOT_AN_APPROVER = "not_an_approver"
     OWN_REQUEST = "own_request"
-    CURRENCY_MISMATCH = "currency_mismatch"
+    WRONG_CURRENCY = "wrong_currency"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     AMOUNT_TOO_HIGH = IneligibilityReason.AMOUNT_TOO_HIGH.value
 
@@ -62,7 +62,7 @@ def amount_refusal(amount: Money, credit: Money) -> Refusal | None:
     """Why an amount may not be given; None if it is positive and at most the credit, in its currency."""
     if amount.currency != credit.currency:
         return Refusal(
-            code=RefusalCode.CURRENCY_MISMATCH,
+            code=RefusalCode.WRONG_CURRENCY,
             sentence=f"The credit is in {credit.currency}, the amount in {amount.currency}.",
         )
     if amount.amount_minor <= 0:

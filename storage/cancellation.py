@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, update
 from models.cancellation import (
     OVER,
     Assessment,
-    Cancellation,
     CancellationRequest,
     CancellationStatus,
     Compensation,
+    IneligibilityReason,
     LineFacts,
     Quote,
 )
@@ -25,6 +25,7 @@ from models.principal import Principal
 from models.step import Done, Step
 from models.tables.column import table
 from models.tables.product_key import KeyRevealRow
+from rules.approval import RefusalCode
 from rules.cancellation import explain, quote
 from rules.term import term_days
 from storage import case as case_book
@@ -119,12 +120,13 @@ def receive_cancellation(
     requester: Principal,
     received_at: datetime,
 ) -> Done:
-    """Write the request if the rule grants it; Refused with the rule's reason otherwise, and nothing written."""
+    """Write the request if the rule grants it; else Refused, or Invalid for its amount, and nothing written."""
 
     def work(effect: Effect) -> Done:
         connection = effect.connection
         line = _line_of(connection, request.software_id, None)
         effect.belongs_to(line.partner_id, line.customer_id)
+        require_amount(request.requested_amount, line.currency)
         found = _quote_line(line, received_at, request.requested_amount)
         if found.reason is not None:
             raise refusal(found)
@@ -144,19 +146,26 @@ def receive_cancellation(
     return perform(database, step, "receive_cancellation", Done, work)
 
 
-def require_currency(case: Cancellation, amount: Money | None) -> None:
-    """Invalid unless the amount is in the case's currency."""
-    if amount is not None and amount.currency != case.requested_amount.currency:
+def require_amount(amount: Money | None, currency: str) -> None:
+    """Invalid unless an amount is above zero and in this currency; whether it is too high, the rule says."""
+    if amount is None:
+        return
+    if amount.currency != currency:
         raise Invalid(
-            "wrong_currency",
-            f"The case is in {case.requested_amount.currency}, the amount in {amount.currency}.",
+            RefusalCode.WRONG_CURRENCY.value,
+            f"The line is in {currency}, the amount in {amount.currency}.",
+        )
+    if amount.amount_minor <= 0:
+        raise Invalid(
+            RefusalCode.AMOUNT_NOT_POSITIVE.value, f"The amount must be above zero, not {amount}."
         )
 
 
-def refusal(found: Quote) -> Refused:
-    """The rule's no, with what a person or a program needs to understand it."""
+def refusal(found: Quote) -> Invalid | Refused:
+    """The rule's no, with what is needed to understand it; a wrong amount is the request's own fault."""
     assert found.reason is not None
-    return Refused(
+    kind = Invalid if found.reason is IneligibilityReason.AMOUNT_TOO_HIGH else Refused
+    return kind(
         found.reason,
         explain(found),
         deadline=found.deadline.isoformat(),

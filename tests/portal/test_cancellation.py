@@ -143,10 +143,10 @@ async def test_another_partners_order_answers_like_a_missing_one(stack: Stack) -
 
 
 AMOUNTS: list[tuple[dict[str, Any], str]] = [
-    (money(205_801), "409 amount_exceeds_credit"),
-    (money(0), "409 amount_exceeds_credit"),
-    (money(-1), "409 amount_exceeds_credit"),
-    (money(100, "USD"), "409 amount_exceeds_credit"),
+    (money(205_801), "422 amount_exceeds_credit"),
+    (money(0), "422 amount_not_positive"),
+    (money(-1), "422 amount_not_positive"),
+    (money(100, "USD"), "422 wrong_currency"),
     ({"amount_minor": 100.5, "currency": "EUR"}, "422 invalid_request"),
     ({"amount_minor": "100", "currency": "EUR"}, "422 invalid_request"),
     ({"amount_minor": 2**63, "currency": "EUR"}, "400 malformed_json"),

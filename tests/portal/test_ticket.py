@@ -26,8 +26,8 @@ CAROL, OPERATOR, HELPDESK, STRANGER = (
 UNSTORABLE = ["a\u0000b", "\u202edesrever", "\uffff", " ", "x" * 4001]
 AMOUNTS: list[tuple[dict[str, Any], str]] = [
     (money(205_801), "amount_exceeds_credit"),
-    (money(0), "amount_exceeds_credit"),
-    (money(-5), "amount_exceeds_credit"),
+    (money(0), "amount_not_positive"),
+    (money(-5), "amount_not_positive"),
     (money(100, "USD"), "wrong_currency"),
     ({"amount_minor": 1e300, "currency": "EUR"}, "invalid_request"),
 ]

@@ -92,7 +92,7 @@ def test_nobody_decides_their_own_request(roles: frozenset[Role], mode: Approval
         (eur(9_421), RefusalCode.AMOUNT_TOO_HIGH),
         (eur(0), RefusalCode.AMOUNT_NOT_POSITIVE),
         (eur(-1), RefusalCode.AMOUNT_NOT_POSITIVE),
-        (Money(amount_minor=1, currency="USD"), RefusalCode.CURRENCY_MISMATCH),
+        (Money(amount_minor=1, currency="USD"), RefusalCode.WRONG_CURRENCY),
     ],
 )
 def test_amount_refusal(amount: Money, code: RefusalCode | None) -> None:
