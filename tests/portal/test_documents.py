@@ -4,10 +4,12 @@ import ast
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from models.cancellation import IneligibilityReason
@@ -70,6 +72,15 @@ def _name(function: ast.expr) -> str:
 def _texts(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
+
+
+def test_no_code_is_explained_twice() -> None:
+    written = (ROOT / "portal/problem_codes.yaml").read_text(encoding="utf-8")
+    node = yaml.compose(written, Loader=yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    keys = Counter(key.value for key, _ in node.value)
+    assert len(keys) == len(PROBLEMS)
+    assert [code for code, times in keys.items() if times > 1] == []
 
 
 async def test_the_example_in_the_documentation_sends_an_event(
