@@ -18,10 +18,10 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from integrations.temporal import is_away, unavailable
 from models.cancellation import CancellationInput
-from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused
+from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused, Unavailable
 from models.ids import purchase_workflow_id
 from models.order import PurchaseInput
-from storage import case, order
+from storage import case, left_behind, order
 from storage.engine import Database
 from workflows import cancellation_view, purchase_view
 from workflows.cancellation import CancellationWorkflow
@@ -187,9 +187,25 @@ class Engine:
             raise _in_our_words(error) from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                raise Refused("case_closed", "The case is closed.") from error
+                raise await self._no_process(workflow_id) from error
             raise
         return answer
+
+    async def _no_process(self, workflow_id: str) -> KeydeskError:
+        """Nothing runs under this id: the case is over, or a crash left its start to the relay."""
+
+        def is_due() -> bool:
+            with self._database.reading() as connection:
+                return left_behind.is_process_due(connection, workflow_id)
+
+        if not await run_in_threadpool(is_due):
+            return Refused("case_closed", "The case is closed.")
+        return Unavailable(
+            "process_not_running",
+            "The process of this case is not running yet. Nothing was lost; repeat the request with "
+            "the same Idempotency-Key.",
+            retry_after_s=5,
+        )
 
     async def _call(self, call: Callable[[], Any]) -> Any:
         try:

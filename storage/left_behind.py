@@ -1,13 +1,16 @@
-"""Requests whose process was never started: written by a door that died before it could."""
+"""Requests whose process was never started: written by a door that died before it could; and which have one due."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from models.cancellation import CancellationStatus
+from models.cancellation import OVER, CancellationStatus
 from models.order import OrderStatus
+from rules.transition import ORDER_MOVES
 from storage.case import cancellations
 from storage.order import orders
+
+_ORDER_OVER = [status for status, following in ORDER_MOVES.items() if not following]
 
 
 def orders_left_behind(connection: Connection, before: datetime, limit: int = 100) -> list[str]:
@@ -35,3 +38,14 @@ def cancellations_left_behind(
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+def is_process_due(connection: Connection, workflow_id: str) -> bool:
+    """Whether the book holds something open under this workflow id, so that its process runs or will."""
+    case = select(cancellations.c.id).where(
+        cancellations.c.workflow_id == workflow_id, cancellations.c.status.not_in(OVER)
+    )
+    purchase = select(orders.c.id).where(
+        orders.c.id == workflow_id.removeprefix("purchase:"), orders.c.status.not_in(_ORDER_OVER)
+    )
+    return connection.execute(case.union_all(purchase)).first() is not None

@@ -116,6 +116,20 @@ async def test_repairing_what_does_not_fail_is_refused(portal: Portal) -> None:
     assert missing.status_code == 404
 
 
+async def test_a_process_that_is_not_started_yet_is_no_closed_case(
+    portal: Portal, database: Database
+) -> None:
+    waiting, over = Story(database).buy().request(), Story(database).place().charge().run_dry()
+    case = f"/api/v1/cancellations/{waiting.cancellation_id}/retry"
+
+    for path in (f"{ORDERS}/{waiting.order_id}/retry", case):
+        early = await portal.post(path, user=OPERATOR)
+        assert (early.status_code, early.json()["code"]) == (503, "process_not_running")
+        assert int(early.headers["Retry-After"]) > 0
+    closed = await portal.post(f"{ORDERS}/{over.order_id}/retry", user=OPERATOR)
+    assert (closed.status_code, closed.json()["code"]) == (409, "case_closed")
+
+
 async def test_an_operator_gives_up_an_order_that_waits_for_keys(
     portal: Portal, database: Database, temporal_server: WorkflowEnvironment, tmp_path: Path
 ) -> None:
