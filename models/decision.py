@@ -1,11 +1,13 @@
 """Decisions: the one verdict that settles a cancellation, and every attempt at one."""
 
 from enum import StrEnum
+from typing import Literal, Self
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, model_validator
 
 from models.base import Message, Value
 from models.money import Money
+from models.text import Paragraph
 
 
 class Verdict(StrEnum):
@@ -15,6 +17,20 @@ class Verdict(StrEnum):
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+
+
+class DecisionDraft(Value):
+    """The verdict; `amount` only with an approval, at most what was requested, which it is when left out."""
+
+    verdict: Literal["approved", "declined"]
+    amount: Money | None = None
+    note: Paragraph | None = None
+
+    @model_validator(mode="after")
+    def _only_approvals_have_amounts(self) -> Self:
+        if self.verdict == "declined" and self.amount is not None:
+            raise ValueError("an amount goes with an approval only")
+        return self
 
 
 class Decision(Value):

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from models.base import Value
 from models.cancellation import CancellationRequest
-from models.money import Money
+from models.decision import DecisionDraft
 from models.order import OrderDraft
 from models.text import Identifier, Paragraph
 from models.ticket import Audience
@@ -52,14 +52,11 @@ class CancellationWithdrawn(Value):
     note: Paragraph | None = None
 
 
-class TicketDecided(Value):
-    """Data of portal.ticket.decided.v1; `amount` only with an approval, at most the quote."""
+class TicketDecided(DecisionDraft):
+    """Data of portal.ticket.decided.v1."""
 
     ticket_id: Identifier
     decided_by: Identifier
-    verdict: Literal["approved", "declined"]
-    amount: Money | None = None
-    note: Paragraph | None = None
 
 
 class TicketNoted(Value):

@@ -1,15 +1,13 @@
 """Tickets over the API: reading, notes, questions and answers, and the decision on a cancellation."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
 from fastapi import Query
-from pydantic import model_validator
 
 from models.base import Value
-from models.decision import Decision
+from models.decision import Decision, DecisionDraft
 from models.errors import NotFound
 from models.ids import Prefix
-from models.money import Money
 from models.principal import Principal
 from models.text import Identifier, Paragraph
 from models.ticket import Audience, Ticket, TicketKind, TicketNote
@@ -36,20 +34,6 @@ class MessageDraft(Value):
     """A question or an answer."""
 
     text: Paragraph
-
-
-class DecisionDraft(Value):
-    """The verdict; `amount` only with an approval, at most what was requested, which it is when left out."""
-
-    verdict: Literal["approved", "declined"]
-    amount: Money | None = None
-    note: Paragraph | None = None
-
-    @model_validator(mode="after")
-    def _only_approvals_have_amounts(self) -> Self:
-        if self.verdict == "declined" and self.amount is not None:
-            raise ValueError("an amount goes with an approval only")
-        return self
 
 
 @router.get("/tickets", summary="List tickets")
