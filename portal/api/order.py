@@ -76,7 +76,7 @@ def read_order_timeline(
         found = read_timeline(
             connection,
             order_id,
-            purchase_only=not may(caller, Act.READ_CANCELLATION),
+            for_customer=not may(caller, Act.READ_CANCELLATION),
             after=paging.after,
             limit=paging.probe,
         )

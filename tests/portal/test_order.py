@@ -107,6 +107,28 @@ async def test_a_customers_people_do_not_read_about_cancellations(
     assert [e for e in partner if e["cancellation_id"] is None] == customer
 
 
+async def test_a_customers_people_do_not_read_about_incidents_and_notes(
+    portal: Portal, database: Database
+) -> None:
+    story = Story(database).place().charge().run_dry()
+    path = f"{ORDERS}/{story.order_id}/timeline"
+    (incident,) = (await portal.get("/api/v1/tickets", OPERATOR)).json()["items"]
+    notes = f"/api/v1/tickets/{incident['id']}/notes"
+    written = await portal.post(notes, {"text": "Keys are on the way."}, user=OPERATOR)
+    assert written.status_code == 201
+
+    told = {
+        user: [entry["sentence"] for entry in (await portal.get(path, user)).json()["items"]]
+        for user in (HELPDESK, GLOBAL_ADMIN)
+    }
+
+    hidden = [sentence for sentence in told[HELPDESK] if sentence not in told[GLOBAL_ADMIN]]
+    assert len(hidden) == 2
+    assert "incident" in hidden[0]
+    assert hidden[1].startswith("A note was written")
+    assert told[GLOBAL_ADMIN][0] == "The order was placed."
+
+
 async def test_repairing_what_does_not_fail_is_refused(portal: Portal) -> None:
     order = (await portal.post(ORDERS, draft())).json()
     forbidden = await portal.post(f"{ORDERS}/{order['id']}/retry")
