@@ -8,7 +8,19 @@ from sqlalchemy.exc import IntegrityError
 
 # A worker that freezes inside a transaction holds its case's lock: the server ends it, and waiters do not wait
 # longer than an activity may take. Readers hold no lock and may be slow.
-_SESSION = "-c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=10s"
+_SESSION = (
+    "-c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=10s"
+    " -c statement_timeout=30s"
+)
+# A server that vanishes without a word (power, network) is given up within seconds, not after the kernel's minutes.
+_LINE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
 _READ_ONLY = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
     " SET LOCAL idle_in_transaction_session_timeout = 0"
@@ -36,7 +48,7 @@ class Database:
             pool_timeout=5,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 3, "options": _SESSION},
+            connect_args=_LINE | {"options": _SESSION},
         )
 
     @contextmanager
@@ -51,10 +63,12 @@ class Database:
                 self.fault(f"{step}:after")
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """One consistent view, changing nothing."""
+    def reading(self, *, whole_book: bool = False) -> Iterator[Connection]:
+        """One consistent view, changing nothing; who reads the whole book may take any time for a statement."""
         with self.engine.connect() as connection, connection.begin():
             connection.exec_driver_sql(_READ_ONLY)
+            if whole_book:
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             yield connection
 
     def close(self) -> None:

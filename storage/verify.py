@@ -73,7 +73,7 @@ def verify(
     database: Database, now: datetime, progress: Progress = nothing, *, most: int = MOST
 ) -> Report:
     """Run every invariant on one snapshot; `progress` hears of each one before it is run."""
-    with database.reading() as connection:
+    with database.reading(whole_book=True) as connection:
         return examine(connection, now, progress, most=most)
 
 

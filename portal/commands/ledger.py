@@ -55,7 +55,7 @@ def _export(database: "Database", layout: LedgerFormat, file: "TextIO") -> None:
     from storage.ledger_view import count_entries, read_entries
 
     with (
-        database.reading() as connection,
+        database.reading(whole_book=True) as connection,
         Progress(console=Console(stderr=True), transient=True) as progress,
     ):
         task = progress.add_task("ledger entries", total=count_entries(connection))
