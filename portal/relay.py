@@ -32,6 +32,8 @@ from storage.principal import event_source, principal_of
 LEFT_BEHIND_AFTER = timedelta(seconds=5)
 _EVERY_S = 1.0
 _BATCH = 50
+_AT_ONCE = 8
+_SUBJECTS = ("ticket_id", "cancellation_id", "software_id")
 
 log = structlog.get_logger()
 
@@ -77,8 +79,18 @@ class Relay:
     async def deliver_due(self, now: datetime) -> int:
         """Hand over every event that is due; the number handed over."""
         items = await run_in_threadpool(inbox.claim_due, self._desk.database, now, _BATCH)
-        for item in items:
-            await self.deliver(item)
+        at_once = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_turn(chain: list[InboxItem]) -> None:
+            async with at_once:
+                for item in chain:
+                    await self.deliver(item)
+
+        chains = _chains(items)
+        ends = await asyncio.gather(*map(in_turn, chains), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
         return len(items)
 
     async def deliver(self, item: InboxItem) -> None:
@@ -90,15 +102,15 @@ class Relay:
                 outcome = {"code": error.code, "detail": error.message}
                 await self._mark(inbox.mark_rejected, item, outcome)
             else:
-                await self._mark(inbox.mark_retry, item, error.code)
+                await self._mark(inbox.mark_retry, item, error.code, datetime.now(UTC))
         except Exception as error:
             log.error("event_failed", event=item.event_id, error=type(error).__name__)
-            await self._mark(inbox.mark_retry, item, type(error).__name__)
+            await self._mark(inbox.mark_retry, item, type(error).__name__, datetime.now(UTC))
         else:
             await self._mark(inbox.mark_done, item, {"resource_id": item.resource_id})
 
-    async def _mark(self, mark: Callable[..., None], item: InboxItem, outcome: Any) -> None:
-        await run_in_threadpool(mark, self._desk.database, item, outcome, datetime.now(UTC))
+    async def _mark(self, mark: Callable[..., None], item: InboxItem, *verdict: Any) -> None:
+        await run_in_threadpool(mark, self._desk.database, item, *verdict)
 
     async def _dispatch(self, item: InboxItem) -> None:
         kind = EventType(item.type)
@@ -180,3 +192,12 @@ class Relay:
             await self._desk.engine.start_purchase(order_id)
         for cancellation_id in cancellations:
             await self._desk.engine.start_cancellation(cancellation_id)
+
+
+def _chains(items: list[InboxItem]) -> list[list[InboxItem]]:
+    """What is about the same thing stays in the order it came in; the rest need not wait for each other."""
+    chains: dict[str, list[InboxItem]] = {}
+    for item in items:
+        subject = next((str(item.data[n]) for n in _SUBJECTS if n in item.data), item.resource_id)
+        chains.setdefault(subject, []).append(item)
+    return list(chains.values())

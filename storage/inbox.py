@@ -106,17 +106,13 @@ def claim_due(database: Database, now: datetime, limit: int) -> list[InboxItem]:
     return sorted(items, key=lambda item: item.received_at)
 
 
-def mark_done(database: Database, item: InboxItem, outcome: dict[str, Any], now: datetime) -> None:
+def mark_done(database: Database, item: InboxItem, outcome: dict[str, Any]) -> None:
     """The desk did it."""
-    del now
     _mark(database, item, status=InboxStatus.DONE, outcome=outcome)
 
 
-def mark_rejected(
-    database: Database, item: InboxItem, outcome: dict[str, Any], now: datetime
-) -> None:
+def mark_rejected(database: Database, item: InboxItem, outcome: dict[str, Any]) -> None:
     """A rule said no; `outcome` says which and why."""
-    del now
     _mark(database, item, status=InboxStatus.REJECTED, outcome=outcome)
 
 
@@ -130,9 +126,14 @@ def mark_retry(database: Database, item: InboxItem, code: str, now: datetime) ->
 
 
 def _mark(database: Database, item: InboxItem, **values: Any) -> None:
+    """A verdict stands: whoever held the event too long, and comes second, changes nothing."""
     with database.transaction() as connection:
         connection.execute(
             update(events)
-            .where(events.c.source == item.source, events.c.event_id == item.event_id)
+            .where(
+                events.c.source == item.source,
+                events.c.event_id == item.event_id,
+                events.c.status == InboxStatus.RECEIVED,
+            )
             .values(**values)
         )

@@ -1,21 +1,25 @@
 """The relay goes on after a faulty round, and starts what a dead door left behind."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from temporalio.testing import WorkflowEnvironment
 
 from models.ids import Prefix
+from models.inbox import InboxItem
 from models.order import OrderDraft, OrderLineDraft
 from portal.relay import LEFT_BEHIND_AFTER, Relay
-from storage import order
+from storage import inbox, order
 from storage.engine import Database
 from tests.factories import BUYER, CUSTOMER, PER_LINE
-from tests.fixtures.worker import House, house, receipt
+from tests.fixtures.worker import House, house, receipt, unmanned
+
+SOURCE = "partner-one-portal"
 
 
 async def test_an_order_whose_door_died_is_started_later(
@@ -76,3 +80,99 @@ async def test_a_faulty_round_does_not_end_the_relay(
         stop.set()
         await running
         assert rounds[0] < datetime.now(UTC)
+
+
+async def test_the_mail_workflow_is_started_again_when_somebody_ended_it(
+    temporal_server: WorkflowEnvironment,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with house(temporal_server.client, database, tmp_path) as inside:
+        asked: list[None] = []
+
+        async def ensure() -> None:
+            asked.append(None)
+
+        relay = Relay(inside.desk)
+        monkeypatch.setattr(inside.desk.engine, "ensure_outbox", ensure)
+        first = datetime.now(UTC)
+        for later in (0, 1, 29, 31, 32, 63):
+            await relay.round(first + timedelta(seconds=later))
+        assert len(asked) == 3
+
+
+async def test_events_are_delivered_some_at_once_and_those_of_one_ticket_in_turn(
+    temporal_server: WorkflowEnvironment,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(20):
+        ticket = "tkt_same" if number < 3 else f"tkt_{number}"
+        _receive(database, f"evt_{number:02d}", {"ticket_id": ticket})
+    relay = Relay(unmanned(temporal_server.client, database).desk)
+    running: list[str] = []
+    most, began = 0, []
+
+    async def deliver(item: InboxItem) -> None:
+        nonlocal most
+        ticket = item.data["ticket_id"]
+        assert ticket not in running, "two acts on one ticket at once"
+        running.append(ticket)
+        began.append(item.event_id)
+        most = max(most, len(running))
+        await asyncio.sleep(0.02)
+        running.remove(ticket)
+
+    monkeypatch.setattr(relay, "deliver", deliver)
+    assert await relay.deliver_due(datetime.now(UTC)) == 20
+    assert most == 8
+    assert [event for event in began if event < "evt_03"] == ["evt_00", "evt_01", "evt_02"]
+
+
+async def test_a_fault_of_one_event_is_told_after_the_others_are_through(
+    temporal_server: WorkflowEnvironment,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(3):
+        _receive(database, f"evt_{number}", {"ticket_id": f"tkt_{number}"})
+    relay = Relay(unmanned(temporal_server.client, database).desk)
+    through: list[str] = []
+
+    async def deliver(item: InboxItem) -> None:
+        if item.event_id == "evt_0":
+            raise ZeroDivisionError
+        await asyncio.sleep(0.02)
+        through.append(item.event_id)
+
+    monkeypatch.setattr(relay, "deliver", deliver)
+    with pytest.raises(ZeroDivisionError):
+        await relay.deliver_due(datetime.now(UTC))
+    assert sorted(through) == ["evt_1", "evt_2"]
+
+
+def test_a_verdict_on_an_event_stands(database: Database) -> None:
+    _receive(database, "evt_slow", {"ticket_id": "tkt_1"})
+    (held,) = inbox.claim_due(database, datetime.now(UTC), 10)
+    inbox.mark_done(database, held, {"resource_id": held.resource_id})
+
+    inbox.mark_rejected(database, held, {"code": "case_closed"})
+    inbox.mark_retry(database, held, "temporal_unavailable", datetime.now(UTC))
+
+    with database.reading() as connection:
+        row = connection.execute(select(inbox.events)).one()
+    assert (row.status, row.outcome) == ("done", {"resource_id": held.resource_id})
+
+
+def _receive(database: Database, event_id: str, data: dict[str, Any]) -> None:
+    inbox.receive(
+        database,
+        source=SOURCE,
+        event_id=event_id,
+        event_type="portal.ticket.noted.v1",
+        body_sha256=event_id.encode(),
+        data=data,
+        resource_id=event_id,
+        received_at=datetime.now(UTC),
+    )
