@@ -23,6 +23,7 @@ from portal.commands import (
     keys,
     ledger,
     policy,
+    quote,
     rewrap,
     seed,
     stack,
@@ -46,6 +47,7 @@ app.add_typer(demo.app)
 app.add_typer(seed.app)
 app.add_typer(catalogue.app)
 app.add_typer(policy.app)
+app.add_typer(quote.app)
 app.add_typer(keys.app)
 app.add_typer(rewrap.app)
 app.add_typer(token.app)

@@ -7,6 +7,7 @@ from models.money import Money, zero
 from models.policy import CancellationPolicy, RefundTier, RefundType
 from rules.approval import amount_allowed
 from rules.credit import full, prorated, unused_days
+from rules.explanation import explain_quote
 
 _DAY = timedelta(days=1)
 
@@ -47,12 +48,8 @@ def deadline(placed_at: datetime, policy: CancellationPolicy) -> datetime:
 
 
 def explain(quote: Quote) -> str:
-    """One sentence for people that says the verdict and the instants that decided it."""
-    closes = "closes" if quote.received_at <= quote.deadline else "closed"
-    return (
-        f"A cancellation received at {_instant(quote.received_at)} {_verdict(quote)};"
-        f" the window {closes} at {_instant(quote.deadline)}."
-    )
+    """One English sentence for people that says the verdict and the instants that decided it."""
+    return explain_quote(quote)
 
 
 def _tier(policy: CancellationPolicy, placed_at: datetime, received: datetime) -> RefundTier | None:
@@ -99,26 +96,6 @@ def _reason(
     return next((reason for reason, holds in checks if holds), None)
 
 
-def _verdict(quote: Quote) -> str:
-    match quote.reason:
-        case None if quote.refund_type is RefundType.PARTIAL:
-            return f"earns a prorated credit of {quote.credit}"
-        case None:
-            return f"earns the full credit of {quote.credit}"
-        case IneligibilityReason.WINDOW_CLOSED:
-            return "comes too late"
-        case IneligibilityReason.NOT_FULFILLED:
-            return "is refused because the order is not fulfilled"
-        case IneligibilityReason.ALREADY_CANCELLED:
-            return "is refused because the line is cancelled already"
-        case IneligibilityReason.CANCELLATION_OPEN:
-            return "is refused because another cancellation of the line is open"
-        case IneligibilityReason.KEY_REVEALED:
-            return "is refused because a product key of the line was revealed"
-        case IneligibilityReason.AMOUNT_TOO_HIGH:
-            return f"is refused because the amount asked for is not within {quote.credit}"
-
-
 def _window_days(policy: CancellationPolicy) -> int:
     """The whole window in days of 24 hours, a started day counted as one."""
     return -(-policy.refund_tiers[-1].expires_after // _DAY)
@@ -128,7 +105,3 @@ def _utc(moment: datetime) -> datetime:
     """Arithmetic on a zone with summer time counts wall-clock days; in UTC a day has 24 hours."""
     assert moment.tzinfo is not None, "an instant needs its zone"
     return moment.astimezone(UTC)
-
-
-def _instant(moment: datetime) -> str:
-    return f"{_utc(moment).replace(tzinfo=None).isoformat(sep=' ')} UTC"

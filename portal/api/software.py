@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import Query, Response
 from pydantic import AfterValidator, AwareDatetime
+from sqlalchemy import Connection
 
 from models.base import Value
 from models.cancellation import Quote
 from models.catalogue import ProductFile
 from models.errors import NotFound
 from models.ids import Prefix
+from models.outlook import Language, Outlook
 from models.principal import Principal
 from models.product_key import RevealedKey, RevealRequest
 from models.software import DownloadLink, LinkRequest, Software
@@ -20,10 +22,12 @@ from portal.door import door
 from portal.idempotency import TakeReceipt, idempotent
 from portal.pagination import ById, Page
 from portal.state import State
-from rules.cancellation import explain
+from rules.explanation import explain_all
+from rules.outlook import outlook
 from rules.permission import Act
 from storage import cancellation, download, software_view
 from storage.order_view import covers_customer
+from storage.policy import frozen_policy
 
 router = door("software")
 
@@ -46,8 +50,9 @@ class Downloads(Value):
 
 
 class ExplainedQuote(Quote):
-    """The verdict with the sentence that explains it."""
+    """The verdict with what lies ahead of it, and the sentences that explain both."""
 
+    outlook: Outlook
     explanation: str
 
 
@@ -137,10 +142,25 @@ def quote_cancellation(
     at: Annotated[
         Instant | None, Query(description="The instant to think of; now when left out.")
     ] = None,
+    lang: Annotated[
+        Language, Query(description="The language of the explanation.")
+    ] = Language.ENGLISH,
 ) -> ExplainedQuote:
-    """Verdict, credit and deadline, with the facts and the sentence that explain them."""
+    """Verdict, credit and deadline, with the facts and sentences that explain them.
+
+    `outlook` holds the credit now and in each later tier, or what would have made a refused one acceptable.
+    """
     with state.database.reading() as connection:
         if software_view.find_software(connection, caller, software_id) is None:
             raise NotFound("software")
-        quote = cancellation.quote_software(connection, software_id, at or state.clock())
-    return ExplainedQuote(**dict(quote), explanation=explain(quote))
+        return explained_quote(connection, software_id, at or state.clock(), lang)
+
+
+def explained_quote(
+    connection: Connection, software_id: str, at: datetime, language: Language
+) -> ExplainedQuote:
+    """The quote of an item under the terms frozen on its line; who may see it is asked before."""
+    quote = cancellation.quote_software(connection, software_id, at)
+    ahead = outlook(quote, frozen_policy(connection, software_id))
+    explanation = explain_all(quote, ahead, language)
+    return ExplainedQuote(**dict(quote), outlook=ahead, explanation=explanation)

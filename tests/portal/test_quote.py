@@ -1,0 +1,103 @@
+"""The quote at both doors: `keydesk quote` and the API say the same, in either language, and change nothing."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from models.errors import Invalid, NotFound
+from portal.cli import app
+from storage.engine import Database
+from tests.factories import PLACED_AT, Story
+from tests.fixtures.portal import Portal
+
+DAY = timedelta(days=1)
+CLOSES = PLACED_AT + 60 * DAY
+LATE = (CLOSES + timedelta(seconds=1)).isoformat()
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["quote", *words], catch_exceptions=False)
+
+
+@pytest.fixture
+def sold(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("KEYDESK_DATABASE_URL", database.url)
+    return Story(database).buy().software_id
+
+
+async def test_both_doors_say_the_same(portal: Portal, sold: str) -> None:
+    path = f"/api/v1/software/{sold}/cancellation-quote"
+    for at in (PLACED_AT.isoformat(), CLOSES.isoformat(), LATE):
+        for lang in ("en", "cs"):
+            answer = await portal.get(path, at=at, lang=lang)
+
+            assert answer.status_code == 200
+            assert json.loads(run(sold, "--at", at, "--lang", lang, "--json").stdout) == (
+                answer.json()
+            )
+
+
+def test_a_quote_tells_the_credit_of_each_tier(sold: str) -> None:
+    found = json.loads(run(sold, "--at", PLACED_AT.isoformat(), "--json").stdout)
+
+    assert found["eligible"] is True
+    (step,) = found["outlook"]["steps"]
+    assert step["credit"] == step["credit_at_end"] == found["credit"]
+    assert step["ends_at"] == found["deadline"]
+    assert found["outlook"]["counterfactual"] is None
+
+
+def test_a_late_quote_tells_until_when_it_would_have_been_accepted(sold: str) -> None:
+    found = json.loads(run(sold, "--at", LATE, "--json").stdout)
+
+    assert found["reason"] == "cancellation_window_closed"
+    assert found["outlook"]["steps"] == []
+    edge = found["outlook"]["counterfactual"]
+    assert edge["changes"] == []
+    at_the_edge = json.loads(run(sold, "--at", edge["accepted_until"], "--json").stdout)
+    assert (at_the_edge["eligible"], at_the_edge["credit"]) == (True, edge["credit"])
+
+
+def test_the_sentences_come_in_the_language_asked_for(sold: str) -> None:
+    english, czech = (run(sold, "--at", LATE, "--lang", lang).stdout for lang in ("en", "cs"))
+
+    assert "comes too late" in english
+    assert "It would have been accepted until" in english
+    assert "přichází pozdě" in czech
+    assert "Bylo by bývalo přijato do" in czech
+    assert run(sold, "--at", LATE).stdout == english
+    assert run(sold, "--lang", "de").exit_code == 2
+
+
+def test_now_is_meant_when_no_instant_is_given(sold: str) -> None:
+    assert run(sold).stdout.startswith("A cancellation received at ")
+
+
+def test_a_line_that_is_cancelled_says_so(database: Database, sold: str) -> None:
+    story = Story(database).buy().cancel()
+
+    found = json.loads(run(story.software_id, "--at", CLOSES.isoformat(), "--json").stdout)
+
+    assert found["reason"] == "already_cancelled"
+    assert found["outlook"]["counterfactual"]["changes"] == ["already_cancelled"]
+
+
+@pytest.mark.parametrize(
+    "at", ["2026-01-05T09:30:00", "yesterday", "1999-12-31T23:59:59Z", "9999-01-01T00:00:00Z"]
+)
+def test_an_instant_that_cannot_be_meant_is_refused(sold: str, at: str) -> None:
+    with pytest.raises(Invalid, match="--at"):
+        run(sold, "--at", at)
+
+
+def test_what_was_never_sold_has_no_quote(sold: str) -> None:
+    with pytest.raises(NotFound):
+        run("sft_none")
+
+
+async def test_an_unknown_language_is_refused_at_the_api(portal: Portal, sold: str) -> None:
+    answer = await portal.get(f"/api/v1/software/{sold}/cancellation-quote", lang="de")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
