@@ -24,7 +24,7 @@ _audit = table(AuditRow)
 
 # The pool is locked as a whole for one batch: a purchase that skipped locked keys would find it dry. Nobody waits long.
 _LOCK_POOL = "SET LOCAL lock_timeout = '200ms'; LOCK TABLE product_keys IN EXCLUSIVE MODE"
-_PAUSE_S = 0.5
+_PAUSE_S = 0.2
 
 
 class Rewrapper(Protocol):
