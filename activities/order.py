@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from models.order import Settlement, Validation
-from models.step import Done, Step
+from models.step import ActedStep, Done, Step
 from storage import ledger, order
 from storage.engine import Database
 
@@ -35,7 +35,7 @@ class OrderActivities:
         return order.remind_window(self._database, step)
 
     @activity.defn
-    def reverse_charge(self, step: Step) -> Done:
+    def reverse_charge(self, step: ActedStep) -> Done:
         """Undo the charge."""
         return ledger.reverse_charge(self._database, step)
 

@@ -117,6 +117,7 @@ class Settlement(Message):
 
     final: bool
     open_cancellations: int = 0
+    status: OrderStatus | None = None
 
 
 class PurchaseStage(StrEnum):

@@ -52,6 +52,6 @@ class StockStep(Step):
 
 
 class AttentionStep(NumberedStep):
-    """The n-th time that a case needs a person, and why."""
+    """The n-th word on whether a case needs a person: why, or None when it no longer does."""
 
-    problem: str
+    problem: str | None

@@ -1,5 +1,7 @@
 """The verbs outsiders may say; the only code that starts or updates workflows."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -12,7 +14,7 @@ from models.cancellation import (
     OperatorAct,
 )
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
-from models.errors import Forbidden, NotFound
+from models.errors import Forbidden, KeydeskError, NotFound
 from models.ids import purchase_workflow_id
 from models.money import Money
 from models.order import Order, OrderDraft, PurchaseState
@@ -26,6 +28,7 @@ from rules.permission import Act, require, require_internal
 from storage import cancellation as cancellation_book
 from storage import decision, order, ticket_view
 from storage.engine import Database
+from storage.receipt import forget_receipt
 from workflows.cancellation import CancellationWorkflow
 from workflows.purchase import PurchaseWorkflow
 
@@ -40,36 +43,48 @@ class Desk:
 
     async def place_order(self, draft: OrderDraft, receipt: Receipt, principal: Principal) -> Order:
         """Write the order and start its purchase."""
-        require(principal, Act.PLACE_ORDER)
-        await self.find.customer(principal, draft.customer_id)
-        await self.engine.require_up()
-        await run_in_threadpool(
-            order.place_order,
-            self.database,
-            draft,
-            receipt.resource_id,
-            principal,
-            receipt.received_at,
-        )
+        async with self._keeping(receipt):
+            require(principal, Act.PLACE_ORDER)
+            await self.find.customer(principal, draft.customer_id)
+            await self.engine.require_up()
+            await run_in_threadpool(
+                order.place_order,
+                self.database,
+                draft,
+                receipt.resource_id,
+                principal,
+                receipt.received_at,
+            )
         await self.engine.start_purchase(receipt.resource_id)
         return await self.find_order(receipt.resource_id)
+
+    @asynccontextmanager
+    async def _keeping(self, receipt: Receipt) -> AsyncIterator[None]:
+        """Keep the request's first instant over our own faults, but not over a refusal."""
+        try:
+            yield
+        except KeydeskError as error:
+            if error.permanent:
+                await run_in_threadpool(forget_receipt, self.database, receipt.resource_id)
+            raise
 
     async def request_cancellation(
         self, request: CancellationRequest, receipt: Receipt, principal: Principal
     ) -> Cancellation:
         """Write the request if the rule grants it, and start its process."""
-        require(principal, Act.REQUEST_CANCELLATION)
-        order_id = await self.find.order_of_software(principal, request.software_id)
-        await self.engine.require_up()
-        await run_in_threadpool(
-            cancellation_book.receive_cancellation,
-            self.database,
-            request,
-            receipt.resource_id,
-            order_id,
-            principal,
-            receipt.received_at,
-        )
+        async with self._keeping(receipt):
+            require(principal, Act.REQUEST_CANCELLATION)
+            order_id = await self.find.order_of_software(principal, request.software_id)
+            await self.engine.require_up()
+            await run_in_threadpool(
+                cancellation_book.receive_cancellation,
+                self.database,
+                request,
+                receipt.resource_id,
+                order_id,
+                principal,
+                receipt.received_at,
+            )
         await self.engine.start_cancellation(receipt.resource_id)
         return await self.find.cancellation(principal, receipt.resource_id)
 

@@ -31,6 +31,7 @@ from storage.principal import event_source, principal_of
 
 LEFT_BEHIND_AFTER = timedelta(seconds=5)
 _EVERY_S = 1.0
+_ENSURE_EVERY = timedelta(seconds=30)
 _BATCH = 50
 _AT_ONCE = 8
 _SUBJECTS = ("ticket_id", "cancellation_id", "software_id")
@@ -44,7 +45,7 @@ class Relay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._poked = asyncio.Event()
-        self._outbox_ensured = False
+        self._outbox_ensured_at: datetime | None = None
 
     def poke(self) -> None:
         """Something came in; look at once."""
@@ -54,7 +55,7 @@ class Relay:
         """Look every second, or when poked, until told to stop; a dead neighbour is waited for."""
         while not stop.is_set():
             try:
-                await self._round(datetime.now(UTC))
+                await self.round(datetime.now(UTC))
             except (KeydeskError, SQLAlchemyError) as error:
                 log.warning("relay_waits", error=getattr(error, "code", type(error).__name__))
             except Exception as error:
@@ -62,10 +63,11 @@ class Relay:
                 log.error("relay_failed", error=type(error).__name__)
             await self._rest(stop)
 
-    async def _round(self, now: datetime) -> None:
-        if not self._outbox_ensured:
+    async def round(self, now: datetime) -> None:
+        """Everything once: keep the mail workflow running, hand events over, start what was left behind."""
+        if self._outbox_ensured_at is None or now - self._outbox_ensured_at > _ENSURE_EVERY:
             await self._desk.engine.ensure_outbox()
-            self._outbox_ensured = True
+            self._outbox_ensured_at = now
         await self.deliver_due(now)
         await self.start_left_behind(now)
 

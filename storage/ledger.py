@@ -12,7 +12,7 @@ from models.ledger import AccountKind, EntryKind
 from models.notice import NoticeKind
 from models.order import OrderStatus
 from models.software import SoftwareStatus
-from models.step import Done, Step
+from models.step import ActedStep, Done, Step
 from models.tables.column import table
 from models.tables.ledger import AccountRow, EntryRow, PostingRow
 from storage import order as order_book
@@ -49,7 +49,7 @@ def charge_order(database: Database, step: Step) -> Done:
     return perform(database, step, "charge_order", Done, work)
 
 
-def reverse_charge(database: Database, step: Step) -> Done:
+def reverse_charge(database: Database, step: ActedStep) -> Done:
     """Undo the charge of an order that could not be fulfilled; an order never charged is only closed."""
 
     def work(effect: Effect) -> Done:
@@ -61,8 +61,8 @@ def reverse_charge(database: Database, step: Step) -> Done:
         ).one_or_none()
         if charge is None:
             order_book.set_status(connection, order.id, OrderStatus.REFUSED, step.at)
-            effect.audit(SYSTEM_USER, "order.refused", order.id)
-            return effect.conclude(SYSTEM_USER, "The order was closed uncharged.", Done())
+            effect.audit(step.actor_id, "order.refused", order.id)
+            return effect.conclude(step.actor_id, "The order was closed uncharged.", Done())
         _post(
             connection,
             order,
@@ -82,12 +82,20 @@ def reverse_charge(database: Database, step: Step) -> Done:
             NoticeKind.ORDER_FAILED,
             [order.placed_by],
             **facts,
-            reason="no product keys could be had in time",
+            reason=_why_reversed(step.actor_id),
         )
-        effect.audit(SYSTEM_USER, "order.charge_reversed", order.id, amount=facts["total"])
-        return effect.conclude(SYSTEM_USER, f"The charge of {facts['total']} was reversed.", Done())
+        effect.audit(step.actor_id, "order.charge_reversed", order.id, amount=facts["total"])
+        return effect.conclude(
+            step.actor_id, f"The charge of {facts['total']} was reversed.", Done()
+        )
 
     return perform(database, step, "reverse_charge", Done, work)
+
+
+def _why_reversed(actor_id: str) -> str:
+    if actor_id == SYSTEM_USER:
+        return "no product keys could be had in time"
+    return "an operator gave it up while it waited for product keys"
 
 
 def post_credit(

@@ -232,7 +232,7 @@ def finalise_order(database: Database, step: Step) -> Settlement:
         sentence = (
             "Every line was cancelled." if cancelled else "The window closed; the order is final."
         )
-        return effect.conclude(SYSTEM_USER, sentence, Settlement(final=True))
+        return effect.conclude(SYSTEM_USER, sentence, Settlement(final=True, status=status))
 
     return perform(database, step, "finalise_order", Settlement, work)
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from models.cancellation import CancellationStatus
 from models.catalogue import KeyMode
 from models.event import OutgoingType
 from models.ids import SYSTEM_USER
-from models.order import Allocation
+from models.order import Allocation, OrderStatus
 from models.product_key import KeyState
 from models.software import SoftwareStatus
 from models.step import Done, Step
@@ -32,6 +33,9 @@ def allocate_keys(database: Database, step: Step) -> Allocation:
     def work(effect: Effect) -> Allocation:
         connection = effect.connection
         order = order_book.load(connection, step.order_id)
+        if order.status != OrderStatus.CHARGED:
+            # A late attempt of a frozen worker: the charge was reversed meanwhile, nobody gets keys.
+            return Allocation(allocated=False)
         effect.belongs_to(order.partner_id, order.customer_id)
         wanted = _lines_to_serve(connection, step.order_id)
         needed = Counter[str]()
@@ -103,6 +107,9 @@ def suspend_key(database: Database, step: Step) -> Done:
 
     def work(effect: Effect) -> Done:
         case = load_case(effect.connection, step.subject_id)
+        if case.status != CancellationStatus.APPROVED:
+            # A late attempt of a frozen worker: the case was compensated meanwhile, the key works.
+            return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
         _move(effect.connection, case.line_id, KeyState.SUSPENDED, step.at, "cancellation approved")
         _set_software(effect.connection, case.line_id, SoftwareStatus.SUSPENDED, step.at)

@@ -2,17 +2,19 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.errors import Invalid
-from models.ids import Prefix, new_id
+from models.ids import Prefix, effect_key, new_id
 from models.receipt import Receipt
 from models.tables.column import table
 from models.tables.principal import IdempotencyKeyRow
+from models.tables.record import EffectRow
 from storage.engine import Database
 
 receipts = table(IdempotencyKeyRow)
+effects = table(EffectRow)
 
 
 def take_receipt(
@@ -57,3 +59,14 @@ def take_receipt(
     return Receipt(
         resource_id=row.resource_id, received_at=row.received_at, first=row.received_at == at
     )
+
+
+def forget_receipt(database: Database, resource_id: str) -> None:
+    """Give the key back after a refusal that wrote nothing: a later try is a new request, at its own instant.
+
+    Otherwise a partner could bank the instant of a refused request and claim it after the window closed.
+    """
+    written = [effect_key(resource_id, name) for name in ("place_order", "receive_cancellation")]
+    acted = exists().where(effects.c.key.in_(written))
+    with database.transaction() as connection:
+        connection.execute(delete(receipts).where(receipts.c.resource_id == resource_id, ~acted))

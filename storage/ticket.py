@@ -137,6 +137,9 @@ def ask_requester(database: Database, step: Step, note: NoteRef) -> Done:
 
     def work(effect: Effect) -> Done:
         case = case_book.load_case(effect.connection, step.subject_id)
+        if case.status != CancellationStatus.PENDING_APPROVAL:
+            # A decision was faster; a closed case is not asked and does not wait.
+            return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
         _set_waiting(effect.connection, case.ticket_id, waiting=True)
         effect.tell(NoticeKind.QUESTION_ASKED, [case.requester_id], **case_book.facts(case))
@@ -154,6 +157,8 @@ def take_answer(database: Database, step: Step, note: NoteRef) -> Done:
     def work(effect: Effect) -> Done:
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
+        if case.status != CancellationStatus.PENDING_APPROVAL:
+            return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
         _set_waiting(connection, case.ticket_id, waiting=False)
         approvers = people.approvers_for(connection, case.partner_id)
@@ -174,19 +179,26 @@ def _set_waiting(connection: Connection, ticket_id: str, *, waiting: bool) -> No
     )
 
 
-def flag_attention(database: Database, step: NumberedStep, problem: str) -> Done:
-    """Show on the ticket, and to the operators, that a step keeps failing."""
+def flag_attention(database: Database, step: NumberedStep, problem: str | None) -> Done:
+    """Show on the ticket, and tell the operators, that a step keeps failing; None takes the flag back."""
 
     def work(effect: Effect) -> Done:
         case = case_book.load_case(effect.connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
         effect.connection.execute(
-            update(tickets).where(tickets.c.id == case.ticket_id).values(needs_attention=problem)
+            update(tickets)
+            .where(tickets.c.id == case.ticket_id, tickets.c.closed_at.is_(None))
+            .values(needs_attention=problem)
         )
-        operators = people.operators(effect.connection)
-        effect.tell(NoticeKind.NEEDS_ATTENTION, operators, **case_book.facts(case), problem=problem)
-        effect.audit(SYSTEM_USER, "ticket.needs_attention", case.ticket_id, problem=problem)
-        return effect.conclude(SYSTEM_USER, problem, Done(), cancellation_id=case.id)
+        if problem is not None:
+            operators = people.operators(effect.connection)
+            effect.tell(
+                NoticeKind.NEEDS_ATTENTION, operators, **case_book.facts(case), problem=problem
+            )
+        action = "ticket.recovered" if problem is None else "ticket.needs_attention"
+        effect.audit(SYSTEM_USER, action, case.ticket_id, problem=problem)
+        sentence = problem or "The failing step works again."
+        return effect.conclude(SYSTEM_USER, sentence, Done(), cancellation_id=case.id)
 
     return perform(database, step, f"flag_attention:{step.number}", Done, work)
 

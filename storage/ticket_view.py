@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, tuple_
 
+from models.cancellation import CancellationStatus
 from models.errors import NotFound, Refused
 from models.money import Money
 from models.principal import Principal
@@ -20,14 +21,6 @@ from storage.engine import Database
 from storage.scope import within
 
 notes = table(TicketNoteRow)
-
-_UNDECIDED = frozenset(
-    {
-        TicketStatus.WAITING_FOR_APPROVAL,
-        TicketStatus.WAITING_FOR_REQUESTER,
-        TicketStatus.NEEDS_ATTENTION,
-    }
-)
 
 _TICKET = (
     select(
@@ -101,14 +94,15 @@ def require_conversation(
     """
     if connection.execute(select(notes.c.id).where(notes.c.id == note_id)).first():
         return
-    ticket = find_ticket(connection, principal, ticket_id)
-    if ticket is None:
+    query = within(_TICKET.where(tickets.c.id == ticket_id), tickets, principal)
+    row = connection.execute(query).one_or_none()
+    if row is None:
         raise NotFound("ticket")
-    if ticket.status is TicketStatus.CLOSED:
+    if row.closed_at is not None:
         raise Refused("case_closed", "The case is closed.")
-    if question and ticket.status not in _UNDECIDED:
+    if question and row.case_status != CancellationStatus.PENDING_APPROVAL:
         raise Refused("not_waiting", "The case does not wait for a decision yet.")
-    if not question and ticket.status is not TicketStatus.WAITING_FOR_REQUESTER:
+    if not question and not row.waiting_for_requester:
         raise Refused("no_question_open", "No question is open on this case.")
 
 

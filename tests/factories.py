@@ -11,7 +11,7 @@ from models.ids import SYSTEM_USER, Prefix, new_id
 from models.order import OrderDraft, OrderLineDraft
 from models.principal import Principal
 from models.product_key import RevealRequest
-from models.step import Step
+from models.step import ActedStep, Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
 from models.ticket import Contact
@@ -54,7 +54,7 @@ class Story:
     def place(self, buyer: str = BUYER, customer: str = CUSTOMER) -> "Story":
         """The order is in the book."""
         draft = OrderDraft(customer_id=customer, currency="EUR", lines=(self._draft,))
-        placed_by = self._principal(buyer)
+        placed_by = self.person(buyer)
         order.place_order(self.database, draft, self.order_id, placed_by, self.at)
         lines, items = table(OrderLineRow), table(SoftwareItemRow)
         with self.database.reading() as connection:
@@ -65,14 +65,14 @@ class Story:
 
     def charge(self) -> "Story":
         """Found valid and charged."""
-        order.validate_order(self.database, self._step(self.order_id))
-        ledger.charge_order(self.database, self._step(self.order_id))
+        order.validate_order(self.database, self.step(self.order_id))
+        ledger.charge_order(self.database, self.step(self.order_id))
         return self
 
     def deliver(self) -> "Story":
         """Keys allocated and downloads open."""
-        product_key.allocate_keys(self.database, self._step(self.order_id))
-        order.open_downloads(self.database, self._step(self.order_id))
+        product_key.allocate_keys(self.database, self.step(self.order_id))
+        order.open_downloads(self.database, self.step(self.order_id))
         return self
 
     def buy(self) -> "Story":
@@ -82,8 +82,9 @@ class Story:
     def run_dry(self) -> "Story":
         """No key came in time: an incident, and the charge is reversed."""
         skus = (self._draft.sku,)
-        ticket.open_stock_incident(self.database, self._step(self.order_id), skus)
-        ledger.reverse_charge(self.database, self._step(self.order_id))
+        ticket.open_stock_incident(self.database, self.step(self.order_id), skus)
+        step = ActedStep(**self.step(self.order_id).model_dump(), actor_id=SYSTEM_USER)
+        ledger.reverse_charge(self.database, step)
         return self
 
     def reveal(self, user_id: str = BUYER, reason: str | None = None) -> "Story":
@@ -93,7 +94,7 @@ class Story:
             RevealRequest(unit_number=1, reason=reason),
             self.software_id,
             new_id(Prefix.REVEAL),
-            self._principal(user_id),
+            self.person(user_id),
             self._tick(),
             Allowance(per_user_hourly=100, per_partner_daily=1000),
         )
@@ -110,7 +111,7 @@ class Story:
             file_id,
             link_id,
             link_id.encode(),
-            self._principal(BUYER),
+            self.person(BUYER),
             self._tick(),
             LinkTerms(lifetime=timedelta(days=7), max_uses=3),
         )
@@ -119,8 +120,8 @@ class Story:
     def request(self, requester: str = BUYER) -> "Story":
         """The cancellation is received, found eligible, and its ticket is open."""
         self.receive(requester)
-        cancellation.validate_window(self.database, self._step())
-        ticket.create_ticket(self.database, self._step())
+        cancellation.validate_window(self.database, self.step())
+        ticket.create_ticket(self.database, self.step())
         return self
 
     def receive(self, requester: str = BUYER) -> "Story":
@@ -133,7 +134,7 @@ class Story:
             wanted,
             self.cancellation_id,
             self.order_id,
-            self._principal(requester),
+            self.person(requester),
             self._tick(),
         )
         return self
@@ -147,28 +148,28 @@ class Story:
             verdict=verdict,
         )
         decision.note_attempt(self.database, attempt, None, self._tick())
-        record = decision.record_decision(self.database, self._step(), attempt)
+        record = decision.record_decision(self.database, self.step(), attempt)
         assert record.recorded, record.refusal
         return self
 
     def suspend(self) -> "Story":
         """The key stops working."""
-        product_key.suspend_key(self.database, self._step())
+        product_key.suspend_key(self.database, self.step())
         return self
 
     def credit(self) -> "Story":
         """The money is given back."""
-        credit.book_credit(self.database, self._step())
+        credit.book_credit(self.database, self.step())
         return self
 
     def revoke(self) -> "Story":
         """The key is dead, and its links with it."""
-        product_key.revoke_key(self.database, self._step())
+        product_key.revoke_key(self.database, self.step())
         return self
 
     def close(self) -> "Story":
         """The ticket is closed and the case completed."""
-        ticket.close_ticket(self.database, self._step())
+        ticket.close_ticket(self.database, self.step())
         return self
 
     def cancel(self) -> "Story":
@@ -177,8 +178,8 @@ class Story:
 
     def compensate(self) -> "Story":
         """An operator ends an approved case before its credit."""
-        cancellation.compensate_cancellation(self.database, self._step(), OPERATOR)
-        product_key.reinstate_key(self.database, self._step())
+        cancellation.compensate_cancellation(self.database, self.step(), OPERATOR)
+        product_key.reinstate_key(self.database, self.step())
         return self
 
     def expire(self) -> "Story":
@@ -187,10 +188,11 @@ class Story:
 
     def finish(self) -> "Story":
         """The window is past, or nothing is left to cancel."""
-        order.finalise_order(self.database, self._step(self.order_id))
+        order.finalise_order(self.database, self.step(self.order_id))
         return self
 
-    def _step(self, subject_id: str | None = None) -> Step:
+    def step(self, subject_id: str | None = None) -> Step:
+        """The next step on the case, or on another subject of the same order."""
         return Step(
             subject_id=subject_id or self.cancellation_id, order_id=self.order_id, at=self._tick()
         )
@@ -199,7 +201,8 @@ class Story:
         self.at += timedelta(minutes=1)
         return self.at
 
-    def _principal(self, user_id: str) -> Principal:
+    def person(self, user_id: str) -> Principal:
+        """A demo user as the book knows them now."""
         with self.database.reading() as connection:
             found = principal_of(connection, user_id)
         assert found is not None

@@ -177,7 +177,7 @@ class CancellationWorkflow(CancellationDesk):
         self._enter(stage)
         self._show(waiting_since=None)
         await self._report_to_purchase(cancelled=status is CancellationStatus.COMPLETED)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await workflow.wait_condition(self._is_quiet)
         return CancellationOutcome(
             cancellation_id=self._request.cancellation_id,
             status=status,
@@ -197,6 +197,10 @@ class CancellationWorkflow(CancellationDesk):
         except FailureError:
             # A purchase that is final already needs no report; the book has it all the same.
             workflow.logger.info("purchase_already_closed")
+
+    def _is_quiet(self) -> bool:
+        """Nobody is being answered, and no word to the operators is under way."""
+        return workflow.all_handlers_finished() and self._flags_open == 0
 
     def _attempt(self, actor_id: str, verdict: Verdict) -> DecisionAttempt:
         """A decision nobody typed; its id follows from the case, so a retry is the same decision."""

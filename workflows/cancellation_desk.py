@@ -2,16 +2,17 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.decision import DecisionActivities
     from activities.ticket import TicketActivities
     from models.cancellation import (
+        OVER,
         Assessment,
         CancellationInput,
         CancellationStage,
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from models.ticket import NoteRef, TicketReceipt
     from workflows.cancellation_view import describe
     from workflows.options import FLAG_RETRY, FLAG_TIMEOUT
+    from workflows.refusal import refuse, refuse_decided
     from workflows.search_attributes import NEEDS_ATTENTION, STAGE, TICKET, WAITING_SINCE
     from workflows.steps import Steps
 
@@ -31,16 +33,7 @@ _BEFORE_CREDIT = frozenset({CancellationStage.SUSPENDING_KEY, CancellationStage.
 _WAITING = frozenset(
     {CancellationStage.WAITING_FOR_APPROVAL, CancellationStage.WAITING_FOR_REQUESTER}
 )
-_OVER = frozenset(
-    {
-        CancellationStage.COMPLETED,
-        CancellationStage.INELIGIBLE,
-        CancellationStage.DECLINED,
-        CancellationStage.WITHDRAWN,
-        CancellationStage.EXPIRED,
-        CancellationStage.COMPENSATED,
-    }
-)
+_OVER = frozenset(CancellationStage(status.value) for status in OVER)
 
 
 class CancellationDesk:
@@ -56,7 +49,9 @@ class CancellationDesk:
         self._compensator: str | None = None
         self._problem: str | None = None
         self._flags = 0
+        self._flags_open = 0
         self._steps = Steps(self._show_trouble)
+        self._talks = Steps(self._show_trouble)
 
     async def _settle(self, attempt: DecisionAttempt) -> DecisionRecord:
         """Record the attempt unless somebody was first; the answer names whose verdict stands."""
@@ -64,7 +59,7 @@ class CancellationDesk:
             if self._decision is not None:
                 return self._decision
             step = DecisionStep(**self._step().model_dump(), attempt=attempt)
-            record = await self._steps.run(
+            record = await self._talks.run(
                 DecisionActivities.record_decision, step, f"Record the decision: {attempt.verdict}"
             )
             if record.recorded:
@@ -72,12 +67,16 @@ class CancellationDesk:
             return record
 
     async def _decide(self, attempt: DecisionAttempt) -> DecisionRecord:
-        await workflow.wait_condition(lambda: self._stage in _WAITING or self._is_over())
+        await workflow.wait_condition(
+            lambda: self._stage in _WAITING or self._is_decided() or self._is_over()
+        )
+        if self._is_over() and self._decision is None:
+            refuse("case_closed", "The case is closed.")
         record = await self._settle(attempt)
         if not record.recorded:
-            _refuse(record.refusal_code or "refused", record.refusal or "A rule forbids it.")
+            refuse(record.refusal_code or "refused", record.refusal or "A rule forbids it.")
         if record.decision_id != attempt.id:
-            _refuse_decided(record)
+            refuse_decided(record)
         return record
 
     @workflow.update
@@ -108,13 +107,14 @@ class CancellationDesk:
     def _may_withdraw(self, attempt: DecisionAttempt) -> None:
         self._check_undecided()
         if attempt.verdict is not Verdict.WITHDRAWN:
-            _refuse("wrong_verdict", "This update only withdraws.")
+            refuse("wrong_verdict", "This update only withdraws.")
 
     @workflow.update
     async def ask(self, note: NoteRef) -> Done:
         """Ask the requester a question; the clocks go on."""
         step = NoteStep(**self._step().model_dump(), note=note)
-        done = await self._steps.run(TicketActivities.ask_requester, step, "Ask the requester")
+        done = await self._talks.run(TicketActivities.ask_requester, step, "Ask the requester")
+        self._require_heard(done)
         if self._stage is CancellationStage.WAITING_FOR_APPROVAL:
             self._enter(CancellationStage.WAITING_FOR_REQUESTER)
             self._show(waiting_since=workflow.now())
@@ -124,14 +124,15 @@ class CancellationDesk:
     def _may_ask(self, note: NoteRef) -> None:
         self._check_undecided()
         if note.actor_id == self._request.requester_id:
-            _refuse("own_request", "Whoever asked for a cancellation may not question it.")
+            refuse("own_request", "Whoever asked for a cancellation may not question it.")
         self._check_waiting()
 
     @workflow.update
     async def answer(self, note: NoteRef) -> Done:
         """Answer a question; the case waits for approval again."""
         step = NoteStep(**self._step().model_dump(), note=note)
-        done = await self._steps.run(TicketActivities.take_answer, step, "Take the answer")
+        done = await self._talks.run(TicketActivities.take_answer, step, "Take the answer")
+        self._require_heard(done)
         if self._stage is CancellationStage.WAITING_FOR_REQUESTER:
             self._enter(CancellationStage.WAITING_FOR_APPROVAL)
             self._show(waiting_since=workflow.now())
@@ -142,7 +143,7 @@ class CancellationDesk:
         del note
         self._check_undecided()
         if self._stage is not CancellationStage.WAITING_FOR_REQUESTER:
-            _refuse("no_question_open", "No question is open on this case.")
+            refuse("no_question_open", "No question is open on this case.")
 
     # Operators.
 
@@ -151,13 +152,14 @@ class CancellationDesk:
         """Start a failing step again at once."""
         del act
         self._steps.retry_now()
+        self._talks.retry_now()
         return self._state()
 
     @retry.validator
     def _may_retry(self, act: OperatorAct) -> None:
         del act
         if self._problem is None:
-            _refuse("nothing_to_retry", "No step of this case is failing.")
+            refuse("nothing_to_retry", "No step of this case is failing.")
 
     @workflow.update
     async def compensate(self, act: OperatorAct) -> CancellationState:
@@ -170,11 +172,9 @@ class CancellationDesk:
     @compensate.validator
     def _may_compensate(self, act: OperatorAct) -> None:
         if act.actor_id == self._request.requester_id:
-            _refuse(
-                "own_request", "Whoever asked for a cancellation may not end it as an operator."
-            )
+            refuse("own_request", "Whoever asked for a cancellation may not end it as an operator.")
         if self._problem is None or self._stage not in _BEFORE_CREDIT:
-            _refuse(
+            refuse(
                 "not_compensable", "Only a case that fails before its credit can be compensated."
             )
 
@@ -188,14 +188,14 @@ class CancellationDesk:
     def _check_decision(self, attempt: DecisionAttempt, verdict: Verdict) -> None:
         self._check_undecided()
         if attempt.verdict is not verdict:
-            _refuse("wrong_verdict", f"This update only says {verdict}.")
+            refuse("wrong_verdict", f"This update only says {verdict}.")
         if attempt.actor_id == self._request.requester_id:
-            _refuse("own_request", "Whoever asked for a cancellation may not decide it.")
+            refuse("own_request", "Whoever asked for a cancellation may not decide it.")
         self._check_waiting()
 
     def _check_waiting(self) -> None:
         if self._stage not in _WAITING:
-            _refuse("not_waiting", "The case does not wait for a decision yet.")
+            refuse("not_waiting", "The case does not wait for a decision yet.")
 
     def _check_amount(self, attempt: DecisionAttempt) -> None:
         if attempt.amount_minor is None or self._assessment is None:
@@ -204,13 +204,21 @@ class CancellationDesk:
             cap = Money(
                 amount_minor=self._assessment.requested_minor, currency=self._assessment.currency
             )
-            _refuse("amount_exceeds_credit", f"The amount must be above zero and at most {cap}.")
+            refuse("amount_exceeds_credit", f"The amount must be above zero and at most {cap}.")
+
+    def _require_heard(self, done: Done) -> None:
+        """A decision may have been recorded between the validator's look and the book's."""
+        if done.done:
+            return
+        if self._decision is not None:
+            refuse_decided(self._decision)
+        refuse("not_waiting", "The case does not wait for a decision any more.")
 
     def _check_undecided(self) -> None:
         if self._decision is not None:
-            _refuse_decided(self._decision)
+            refuse_decided(self._decision)
         if self._is_over():
-            _refuse("case_closed", "The case is closed.")
+            refuse("case_closed", "The case is closed.")
 
     def _is_decided(self) -> bool:
         return self._decision is not None
@@ -234,29 +242,34 @@ class CancellationDesk:
         workflow.upsert_search_attributes(updates)
 
     async def _show_trouble(self, problem: str | None) -> None:
+        if problem is None and (self._steps.troubled or self._talks.troubled):
+            return
         self._problem = problem
         workflow.set_current_details(self._details())
         workflow.upsert_search_attributes(
             [STAGE.value_set(self._stage), NEEDS_ATTENTION.value_set(problem is not None)]
         )
-        if problem is None or self._ticket is None:
+        if self._ticket is None:
             return
         self._flags += 1
         step = AttentionStep(**self._step().model_dump(), number=self._flags, problem=problem)
         asyncio.create_task(self._flag(step))  # noqa: RUF006 - the workflow's own loop keeps it
 
     async def _flag(self, step: AttentionStep) -> None:
+        self._flags_open += 1
         try:
             await workflow.execute_activity_method(
                 TicketActivities.flag_attention,
                 step,
                 start_to_close_timeout=FLAG_TIMEOUT,
                 retry_policy=FLAG_RETRY,
-                summary="Tell the operators",
+                summary="Tell the operators" if step.problem else "Take the flag back",
             )
         except FailureError:
             # Search attribute and details say it already; the step itself goes on being retried.
             workflow.logger.warning("attention_flag_not_written")
+        finally:
+            self._flags_open -= 1
 
     def _details(self) -> str:
         return describe(
@@ -283,15 +296,3 @@ class CancellationDesk:
             order_id=self._request.order_id,
             at=workflow.now(),
         )
-
-
-def _refuse(code: str, sentence: str) -> NoReturn:
-    raise ApplicationError(sentence, type=code, non_retryable=True)
-
-
-def _refuse_decided(record: DecisionRecord) -> NoReturn:
-    raise ApplicationError(
-        f"The case was settled before: {record.verdict} by {record.decided_by}.",
-        type="already_decided",
-        non_retryable=True,
-    )

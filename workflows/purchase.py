@@ -6,13 +6,13 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.order import OrderActivities
     from activities.product_key import ProductKeyActivities
     from activities.ticket import TicketActivities
     from models.cancellation import OperatorAct
+    from models.ids import SYSTEM_USER
     from models.order import (
         LineClosed,
         OrderStatus,
@@ -22,8 +22,9 @@ with workflow.unsafe.imports_passed_through():
         PurchaseState,
         Validation,
     )
-    from models.step import Step, StockStep
+    from models.step import ActedStep, Step, StockStep
     from workflows.purchase_view import describe
+    from workflows.refusal import refuse
     from workflows.search_attributes import NEEDS_ATTENTION, STAGE, WAITING_SINCE, WINDOW_END
     from workflows.steps import Steps, sleep_until
 
@@ -50,7 +51,7 @@ class PurchaseWorkflow:
         self._undo: list[Callable[[], Awaitable[None]]] = []
         self._problem: str | None = None
         self._stock_retry = False
-        self._given_up = False
+        self._given_up_by: str | None = None
         self._steps = Steps(self._show_trouble)
 
     @workflow.run
@@ -95,7 +96,7 @@ class PurchaseWorkflow:
             if allocation.allocated:
                 await self._show_trouble(None)
                 return True
-            if self._given_up or workflow.now() >= give_up_at:
+            if self._given_up_by or workflow.now() >= give_up_at:
                 return False
             await self._report_dry_stock(allocation.missing_skus)
             self._stock_retry = False
@@ -152,7 +153,7 @@ class PurchaseWorkflow:
                 lambda heard=heard: self._reports > heard,  # type: ignore[misc]
                 "Wait for open cancellations",
             )
-        if self._is_all_cancelled():
+        if settlement.status is OrderStatus.CANCELLED:
             return await self._end(PurchaseStage.CANCELLED, OrderStatus.CANCELLED)
         return await self._end(PurchaseStage.FINAL, OrderStatus.FINAL)
 
@@ -164,10 +165,11 @@ class PurchaseWorkflow:
         return await self._end(PurchaseStage.FAILED, OrderStatus.FAILED)
 
     async def _reverse_charge(self) -> None:
-        await self._steps.run(OrderActivities.reverse_charge, self._step(), "Reverse the charge")
+        step = ActedStep(**self._step().model_dump(), actor_id=self._given_up_by or SYSTEM_USER)
+        await self._steps.run(OrderActivities.reverse_charge, step, "Reverse the charge")
 
     async def _end(self, stage: PurchaseStage, status: OrderStatus) -> PurchaseOutcome:
-        self._problem = None
+        await self._show_trouble(None)
         self._enter(stage)
         self._show()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -195,15 +197,12 @@ class PurchaseWorkflow:
     def _may_retry(self, act: OperatorAct) -> None:
         del act
         if self._problem is None:
-            raise ApplicationError(
-                "No step of this order is failing.", type="nothing_to_retry", non_retryable=True
-            )
+            refuse("nothing_to_retry", "No step of this order is failing.")
 
     @workflow.update
     async def compensate(self, act: OperatorAct) -> PurchaseState:
         """Give an order up that waits for keys: its charge is reversed, unless the last look finds keys."""
-        del act
-        self._given_up = True
+        self._given_up_by = act.actor_id
         await workflow.wait_condition(lambda: self._stage not in _BEFORE_DELIVERY)
         return self._state()
 
@@ -211,11 +210,7 @@ class PurchaseWorkflow:
     def _may_compensate(self, act: OperatorAct) -> None:
         del act
         if self._stage is not PurchaseStage.WAITING_FOR_STOCK:
-            raise ApplicationError(
-                "Only an order that waits for keys can be given up.",
-                type="not_compensable",
-                non_retryable=True,
-            )
+            refuse("not_compensable", "Only an order that waits for keys can be given up.")
 
     @workflow.query
     def status(self) -> PurchaseState:
@@ -225,7 +220,7 @@ class PurchaseWorkflow:
     # What operators see.
 
     def _is_stock_wait_over(self) -> bool:
-        return self._stock_retry or self._given_up
+        return self._stock_retry or self._given_up_by is not None
 
     def _is_all_cancelled(self) -> bool:
         assert self._validation is not None

@@ -85,6 +85,7 @@ class Steps:
                 if running.done():
                     answer: Answer = await running
                     return answer
+                running.add_done_callback(_forget)
                 running.cancel()
                 if self._abandon_asked:
                     raise StepAbandoned(summary)
@@ -113,6 +114,12 @@ class Steps:
 def _is_permanent(error: FailureError) -> bool:
     reason = error.cause if isinstance(error, ActivityError) else error
     return isinstance(reason, ApplicationError) and reason.non_retryable
+
+
+def _forget(abandoned: workflow.ActivityHandle[Answer]) -> None:
+    """Look at how an abandoned attempt ended, so that asyncio does not complain that nobody did."""
+    if not abandoned.cancelled():
+        abandoned.exception()
 
 
 async def sleep_until(instant: datetime, woken: Callable[[], bool], summary: str) -> bool:

@@ -21,10 +21,11 @@ from models.order import Order, OrderStatus, PurchaseStage
 from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.ledger import AccountRow, EntryRow
+from models.tables.record import AuditRow
 from models.tables.ticket import TicketRow
 from storage.engine import Database
 from storage.key_import import add_keys
-from tests.factories import PER_LINE, PER_UNIT
+from tests.factories import OPERATOR, PER_LINE, PER_UNIT
 from tests.fixtures.counter import Counter, eventually
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.worker import house
@@ -184,6 +185,12 @@ async def test_an_operator_gives_a_waiting_order_up(counter: Counter) -> None:
     assert (await counter.ending(order)).status == OrderStatus.FAILED
     assert owed(counter) == 0
     assert await counter.breaches() == []
+    audit = table(AuditRow)
+    with counter.house.database.reading() as book:
+        reversed_by = book.execute(
+            select(audit.c.actor_id).where(audit.c.action == "order.charge_reversed")
+        ).scalar_one()
+    assert reversed_by == OPERATOR
 
 
 async def test_giving_up_an_order_that_finds_its_keys_after_all_is_answered(
