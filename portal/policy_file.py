@@ -44,13 +44,13 @@ def read_policies(path: Path) -> PolicyFile:
     root, document = _parse(path)
     if not isinstance(document, list) or not document:
         raise Invalid("policy_invalid", f"{path.name} is refused: it is no list of policies.")
-    flaws = [
+    flaws: list[FlawAt] = [
         *_repeated_fields(root),
         *(flaw for place, policy in enumerate(document) for flaw in _form_flaws(policy, (place,))),
     ]
-    policies: list[CancellationPolicy] = []
-    if not flaws:
-        policies = _validated(document, flaws)
+    policies, more = _validated(document)
+    told = {flaw.place for flaw in flaws}
+    flaws += [flaw for flaw in more if flaw.place not in told]
     if not flaws:
         flaws += [FlawAt((flaw.index,), flaw.sentence) for flaw in series_flaws(policies)]
     if flaws:
@@ -144,9 +144,13 @@ def _duration_flaws(name: Any, value: Any, place: Place) -> Iterator[FlawAt]:
             )
 
 
-def _validated(document: list[Any], flaws: list[FlawAt]) -> list[CancellationPolicy]:
-    policies = []
+def _validated(document: list[Any]) -> tuple[list[CancellationPolicy], list[FlawAt]]:
+    """The policies that the model takes, and what it objects to in the others."""
+    policies: list[CancellationPolicy] = []
+    flaws: list[FlawAt] = []
     for index, policy in enumerate(document):
+        if not isinstance(policy, dict):
+            continue
         order = list(_tier_flaws(policy.get("refund_tiers"), (index, "refund_tiers")))
         flaws += order
         try:
@@ -154,7 +158,7 @@ def _validated(document: list[Any], flaws: list[FlawAt]) -> list[CancellationPol
         except ValidationError as error:
             # The order of the tiers has been told with its line; the model tells it of the whole policy.
             flaws += [flaw for flaw in _model_flaws(error, index) if not order or flaw.place[1:]]
-    return policies
+    return policies, flaws
 
 
 def _model_flaws(error: ValidationError, index: int) -> Iterator[FlawAt]:

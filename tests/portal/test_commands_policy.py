@@ -1,14 +1,13 @@
 """`keydesk policy`, as typed: new versions come in once and whole, standing ones are never rewritten."""
 
 import json
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from typer.testing import CliRunner, Result
 
 import demo
@@ -109,21 +108,28 @@ def test_a_version_may_come_in_between(database: Database) -> None:
     assert json.loads(run("load", str(NEXT), "--json").stdout)["standing"] == []
 
 
-def test_loads_at_once_bring_each_policy_in_once(database: Database) -> None:
-    start = threading.Barrier(4)
-
-    def load(_: int) -> tuple[str, ...]:
-        start.wait()
+def test_a_load_waits_for_one_under_way(database: Database) -> None:
+    def load() -> tuple[str, ...]:
         with database.transaction() as connection:
-            policies = load_policies("policies-2021-06")
-            at = datetime.now(UTC)
-            return policy_book.load_policies(connection, policies, at=at, by=SYSTEM_USER).added
+            return load_into(connection)
 
-    with ThreadPoolExecutor(4) as pool:
-        added = [policy_id for some in pool.map(load, range(4)) for policy_id in some]
+    with ThreadPoolExecutor() as pool:
+        with database.transaction() as connection:
+            first = load_into(connection)
+            running = pool.submit(load)
+            # Until the first has committed, the second must not look at what stands.
+            with pytest.raises(TimeoutError):
+                running.result(timeout=0.5)
+        second = running.result(timeout=30)
 
-    assert sorted(added) == ["pol_perpetual_2", "pol_subscription_2"]
+    assert (first, second) == (("pol_perpetual_2", "pol_subscription_2"), ())
     assert len(loads(database)) == 1
+
+
+def load_into(connection: Connection) -> tuple[str, ...]:
+    policies = load_policies("policies-2021-06")
+    at = datetime.now(UTC)
+    return policy_book.load_policies(connection, policies, at=at, by=SYSTEM_USER).added
 
 
 def test_check_needs_no_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

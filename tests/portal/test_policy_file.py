@@ -112,10 +112,11 @@ def test_a_full_tier_after_a_partial_one_is_refused(tmp_path: Path) -> None:
 
 def test_all_flaws_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     content = SOUND.replace("version: 1", "version: 0").replace("version: 2", "surplus: 2")
+    content = content.replace("P7D", "a week", 1)
 
     lines = told(tmp_path, content).message.splitlines()[1:]
 
-    assert [line.partition(":")[0] for line in lines] == ["line 3", "line 16", "line 18"]
+    assert [line.partition(":")[0] for line in lines] == ["line 3", "line 8", "line 16", "line 18"]
 
 
 def test_a_value_is_never_repeated(tmp_path: Path) -> None:
