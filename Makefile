@@ -43,7 +43,7 @@ histories: $(DEV_STAMP) ## Record the histories anew that tests replay, after a 
 
 lock: ## Lock the requirements anew, with hashes (needs uv)
 	$(LOCK) requirements.in -o requirements.txt
-	$(LOCK) requirements-dev.in -o requirements-dev.txt
+	$(LOCK) -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove the environment and every cache; the data stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
