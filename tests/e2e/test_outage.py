@@ -109,7 +109,7 @@ async def freeze(told: Survivor, edge: str, mail: Path) -> None:
         async def frozen() -> bool:
             return state_of(pid) == "T"
 
-        await eventually(frozen)
+        await eventually(frozen, 90)
         assert is_recorded(told, "book_credit") == (edge == "after")
         async with manned(told.house, mail):
             await telling
