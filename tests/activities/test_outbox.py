@@ -29,7 +29,7 @@ from tests.fixtures.notices import FACTS, outbox_row, queue
 LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def activities(database: Database, notifier: Notifier, run_s: float = 0.4) -> OutboxActivities:
+def activities(database: Database, notifier: Notifier, run_s: float = 1.0) -> OutboxActivities:
     return OutboxActivities(
         database,
         notifier,
@@ -39,7 +39,7 @@ def activities(database: Database, notifier: Notifier, run_s: float = 0.4) -> Ou
     )
 
 
-async def deliver(database: Database, notifier: Notifier, run_s: float = 0.4) -> DeliveryReport:
+async def deliver(database: Database, notifier: Notifier, run_s: float = 1.0) -> DeliveryReport:
     return await ActivityEnvironment().run(activities(database, notifier, run_s).deliver_notices)
 
 
@@ -60,7 +60,9 @@ async def test_one_mail_of_each_kind_is_sent_and_recorded(
     database: Database, tmp_path: Path
 ) -> None:
     ids = [queue(database, kind, at=LONG_AGO) for kind in NoticeKind]
-    report = await deliver(database, DirectoryNotifier(tmp_path, "Keydesk <keydesk@k.example>"))
+    report = await deliver(
+        database, DirectoryNotifier(tmp_path, "Keydesk <keydesk@k.example>"), run_s=4
+    )
     assert report == DeliveryReport(sent=len(NoticeKind))
     assert len(files(tmp_path)) == len(NoticeKind)
     assert {outbox_row(database, i)["status"] for i in ids} == {OutboxStatus.SENT}
@@ -69,10 +71,10 @@ async def test_one_mail_of_each_kind_is_sent_and_recorded(
 
 async def test_a_mail_that_becomes_due_meanwhile_goes_out_at_once(database: Database) -> None:
     recorder = Recorder()
-    running = asyncio.create_task(deliver(database, recorder, run_s=5))
+    running = asyncio.create_task(deliver(database, recorder, run_s=30))
     await asyncio.sleep(0.2)
     queue(database, at=datetime.now(UTC))
-    await asyncio.wait_for(recorder.started.wait(), 1)
+    await asyncio.wait_for(recorder.started.wait(), 20)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
@@ -82,7 +84,7 @@ async def test_a_mail_that_becomes_due_meanwhile_goes_out_at_once(database: Data
 async def test_letters_go_out_side_by_side_but_not_all_at_once(database: Database) -> None:
     ids = {queue(database, at=LONG_AGO) for _ in range(40)}
     recorder = Recorder(takes_s=0.05)
-    report = await deliver(database, recorder, run_s=1.5)
+    report = await deliver(database, recorder, run_s=4)
     assert recorder.ids() == Counter(ids)
     assert 2 < recorder.most_at_once <= 8
     assert report == DeliveryReport(sent=40)
