@@ -49,7 +49,7 @@ def build_worker(
     """A worker for all workflows and activities; tests and benchmarks build theirs here too.
 
     Workflows run outside the SDK's sandbox, which costs a third of a cancellation's processor time;
-    the tests run them inside it, so that what it forbids is found there (docs/performance.md).
+    the workflow tests run them inside it, so that what it forbids is found there (ADR 12).
     """
     chosen: dict[str, Any] = {
         "graceful_shutdown_timeout": GRACE,

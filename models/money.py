@@ -24,9 +24,6 @@ class Money(Value):
     def __mul__(self, quantity: int) -> "Money":
         return Money(amount_minor=self.amount_minor * quantity, currency=self.currency)
 
-    def __neg__(self) -> "Money":
-        return Money(amount_minor=-self.amount_minor, currency=self.currency)
-
     def __le__(self, other: Self) -> bool:
         self._same_currency(other)
         return self.amount_minor <= other.amount_minor
