@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 
 from benchmarks.place import Place
 from benchmarks.sale import Sale, Till
+from models.approval import ApprovalMode
 from models.cancellation import Assessment
 from models.credit import CreditReceipt
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
 from models.ids import POLICY_USER, purchase_workflow_id
-from models.policy import ApprovalMode
 from models.step import Done, Step
 from models.ticket import TicketReceipt
 from storage import cancellation, credit, decision, product_key, ticket

@@ -13,9 +13,10 @@ from demo.load import load as read_demo
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.files.local import LocalFiles
 from integrations.temporal_server import TemporalServer
+from models.approval import ApprovalMode
 from models.base import Value
 from models.catalogue import Family
-from models.policy import ApprovalMode, CancellationPolicy
+from models.policy import CancellationPolicy
 from processes.interruption import interruptible
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database

@@ -21,11 +21,11 @@ with workflow.unsafe.imports_passed_through():
     from benchmarks.place import Place
     from benchmarks.sale import Sale, Till
     from integrations.temporal import connect
+    from models.approval import ApprovalMode
     from models.base import Message
     from models.decision import DecisionAttempt, Verdict
     from models.ids import POLICY_USER, purchase_workflow_id
     from models.order import LineClosed
-    from models.policy import ApprovalMode
     from models.step import DecisionStep, Step
     from storage.engine import Database
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
+from models.approval import ApprovalMode
 from models.base import Message, Value
 from models.decision import Verdict
 from models.money import Money
-from models.policy import ApprovalMode, RefundType
+from models.policy import RefundType
 from models.text import Identifier, Line, Paragraph
 from models.ticket import Contact, Impact
 
@@ -49,6 +50,7 @@ class IneligibilityReason(StrEnum):
     ALREADY_CANCELLED = "already_cancelled"
     CANCELLATION_OPEN = "cancellation_already_open"
     KEY_REVEALED = "key_revealed"
+    DOWNLOAD_STARTED = "download_started"
     AMOUNT_TOO_HIGH = "amount_exceeds_credit"
 
 
@@ -57,6 +59,9 @@ class CancellationRequest(Value):
 
     software_id: Identifier
     reason: Paragraph
+    reason_code: Identifier | None = Field(
+        default=None, description="One of the reasons that the quote offers."
+    )
     impact: Impact = Impact.MINIMAL
     title: Line | None = None
     requested_amount: Money | None = None
@@ -77,6 +82,7 @@ class LineFacts(Value):
     cancelled: bool
     cancellation_open: bool
     key_revealed: bool
+    download_started: bool = False
 
 
 class Quote(Value):
@@ -108,6 +114,7 @@ class Cancellation(Value):
     window_closes_at: AwareDatetime
     status: CancellationStatus
     reason: str
+    reason_code: str | None = None
     requested_amount: Money
     ticket_id: str | None = None
     ticket_number: int | None = None

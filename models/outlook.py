@@ -2,12 +2,12 @@
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from models.base import Value
-from models.cancellation import IneligibilityReason
+from models.cancellation import IneligibilityReason, Quote
 from models.money import Money
-from models.policy import RefundType
+from models.policy import OfferedReason, RefundType
 
 
 class Language(StrEnum):
@@ -40,3 +40,18 @@ class Outlook(Value):
 
     steps: tuple[CreditStep, ...] = ()
     counterfactual: Counterfactual | None = None
+
+
+class QuoteRecord(Quote):
+    """A quote with what lies ahead of it: what a caller is told, and what is stored with the case."""
+
+    outlook: Outlook = Outlook()
+    reasons: tuple[OfferedReason, ...] = Field(
+        default=(), description="The reasons that the form offers."
+    )
+
+
+class ExplainedQuote(QuoteRecord):
+    """The record with the sentences that explain it."""
+
+    explanation: str

@@ -16,6 +16,8 @@ from rules.policy import is_duration, rewarding_tier, series_flaws, unreachable_
 
 _ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
 _BYTES_MAX = 1024 * 1024
+_DEEPEST = 8
+_OWN_WORDS = "Value error, "
 _DURATIONS = frozenset(
     ("expires_after", "remind_after", "escalate_after", "expire_after", "remind_before_close")
 )
@@ -86,7 +88,7 @@ def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
 def _repeated_fields(root: yaml.Node | None) -> Iterator[FlawAt]:
     """YAML's reader lets the last of two fields win in silence."""
     for index, node in enumerate(root.value if isinstance(root, yaml.SequenceNode) else ()):
-        yield from _repeated_below(node, (index,), depth=4)
+        yield from _repeated_below(node, (index,), depth=_DEEPEST)
 
 
 def _repeated_below(node: yaml.Node, place: Place, depth: int) -> Iterator[FlawAt]:
@@ -164,7 +166,7 @@ def _validated(document: list[Any]) -> tuple[list[CancellationPolicy], list[Flaw
 def _model_flaws(error: ValidationError, index: int) -> Iterator[FlawAt]:
     for detail in error.errors(include_input=False, include_url=False, include_context=False):
         unknown = detail["type"] == "extra_forbidden"
-        sentence = "is no field of a policy" if unknown else detail["msg"]
+        sentence = "is no field of a policy" if unknown else detail["msg"].removeprefix(_OWN_WORDS)
         yield FlawAt((index, *detail["loc"]), sentence)
 
 

@@ -2,11 +2,11 @@
 
 from enum import StrEnum
 
+from models.approval import ApprovalMode
 from models.base import Value
 from models.cancellation import IneligibilityReason
 from models.ids import POLICY_USER
 from models.money import Money
-from models.policy import ApprovalMode
 from models.principal import Role
 
 

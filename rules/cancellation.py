@@ -21,7 +21,8 @@ def quote(
     """What a cancellation received at this instant brings under this policy, or the first reason why not.
 
     Reasons are looked for from the most lasting to the most curable: already cancelled, cancellation open,
-    window closed, not fulfilled, key revealed (only if the policy refuses on it), amount not within the credit.
+    window closed, not fulfilled, key revealed and download started (only if the policy refuses on them),
+    amount not within the credit.
     A refused quote grants nothing, save that one refused for its amount still shows the credit to stay within.
     """
     received = _utc(received_at)
@@ -88,6 +89,10 @@ def _reason(
         (IneligibilityReason.WINDOW_CLOSED, tier is None),
         (IneligibilityReason.NOT_FULFILLED, not facts.fulfilled),
         (IneligibilityReason.KEY_REVEALED, facts.key_revealed and policy.refuse_revealed_key),
+        (
+            IneligibilityReason.DOWNLOAD_STARTED,
+            facts.download_started and policy.refuse_started_download,
+        ),
         (
             IneligibilityReason.AMOUNT_TOO_HIGH,
             requested is not None and not amount_allowed(requested, credit),

@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 from models.base import Value
 from models.cancellation import IneligibilityReason, Quote
 from models.money import Money
-from models.outlook import Counterfactual, CreditStep, Language, Outlook
+from models.outlook import (
+    Counterfactual,
+    CreditStep,
+    ExplainedQuote,
+    Language,
+    Outlook,
+    QuoteRecord,
+)
 from models.policy import RefundType
 
 
@@ -47,6 +54,9 @@ _ENGLISH = Phrases(
         IneligibilityReason.KEY_REVEALED: (
             "is refused because a product key of the line was revealed"
         ),
+        IneligibilityReason.DOWNLOAD_STARTED: (
+            "is refused because a download of the software was started"
+        ),
         IneligibilityReason.AMOUNT_TOO_HIGH: (
             "is refused because the amount asked for is not within {credit}"
         ),
@@ -65,6 +75,7 @@ _ENGLISH = Phrases(
         IneligibilityReason.ALREADY_CANCELLED: "the line not cancelled before",
         IneligibilityReason.CANCELLATION_OPEN: "no other cancellation of the line open",
         IneligibilityReason.KEY_REVEALED: "no product key of the line revealed",
+        IneligibilityReason.DOWNLOAD_STARTED: "no download of the software started",
         IneligibilityReason.AMOUNT_TOO_HIGH: "an amount asked for within {credit}",
     },
 )
@@ -87,6 +98,9 @@ _CZECH = Phrases(
         IneligibilityReason.KEY_REVEALED: (
             "se zamítá, protože produktový klíč položky už byl zobrazen"
         ),
+        IneligibilityReason.DOWNLOAD_STARTED: (
+            "se zamítá, protože stahování softwaru už bylo zahájeno"
+        ),
         IneligibilityReason.AMOUNT_TOO_HIGH: (
             "se zamítá, protože požadovaná částka není v mezích do {credit}"
         ),
@@ -105,6 +119,7 @@ _CZECH = Phrases(
         IneligibilityReason.ALREADY_CANCELLED: "položka nebyla už stornována",
         IneligibilityReason.CANCELLATION_OPEN: "neprobíhalo jiné storno této položky",
         IneligibilityReason.KEY_REVEALED: "nebyl zobrazen žádný produktový klíč položky",
+        IneligibilityReason.DOWNLOAD_STARTED: "nebylo zahájeno žádné stahování softwaru",
         IneligibilityReason.AMOUNT_TOO_HIGH: "požadovaná částka byla v mezích do {credit}",
     },
 )
@@ -122,6 +137,11 @@ def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
         closes=phrases.closes if quote.received_at <= quote.deadline else phrases.closed,
         deadline=_instant(quote.deadline, language),
     )
+
+
+def explained(record: QuoteRecord, language: Language) -> ExplainedQuote:
+    """The record with its sentences in one language."""
+    return ExplainedQuote(**dict(record), explanation=explain_all(record, record.outlook, language))
 
 
 def explain_all(quote: Quote, outlook: Outlook, language: Language = Language.ENGLISH) -> str:

@@ -67,6 +67,8 @@ def _mended(
             return facts.model_copy(update={"fulfilled": True}), requested
         case IneligibilityReason.KEY_REVEALED:
             return facts.model_copy(update={"key_revealed": False}), requested
+        case IneligibilityReason.DOWNLOAD_STARTED:
+            return facts.model_copy(update={"download_started": False}), requested
         case IneligibilityReason.AMOUNT_TOO_HIGH:
             return facts, None
         case IneligibilityReason.WINDOW_CLOSED:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from itertools import groupby, pairwise
+from itertools import combinations, groupby, pairwise
 
 from models.base import Value
 from models.policy import CancellationPolicy, RefundType
@@ -44,15 +44,16 @@ def rewarding_tier(kinds: Sequence[RefundType]) -> int | None:
 def series_flaws(
     policies: Sequence[CancellationPolicy], standing: Iterable[CancellationPolicy] = ()
 ) -> tuple[PolicyFlaw, ...]:
-    """What keeps these policies from forming one series per family, together with those that stand already.
+    """What keeps these policies from forming one series per scope, together with those that stand already.
 
-    A version holds until the next one begins, so a series has no gap once it has begun; it overlaps where
-    two versions begin at one instant, and contradicts itself where a later one has no higher version.
-    A standing policy that is listed again counts once.
+    A scope is a family, or some SKUs of it. A version holds until the next one begins, so a series has no gap
+    once it has begun; it overlaps where two versions begin at one instant, and contradicts itself where a
+    later one has no higher version. Two scopes that share a SKU without being the same would leave open
+    which one holds for it. A standing policy that is listed again counts once.
     """
-    return tuple(
-        sorted({*_repeated(policies), *_out_of_line(policies, standing)}, key=lambda f: f.index)
-    )
+    placed = _placed(policies, standing)
+    flaws = {*_repeated(policies), *_out_of_line(placed), *_overlapping(placed)}
+    return tuple(sorted(flaws, key=lambda flaw: (flaw.index, flaw.sentence)))
 
 
 def _repeated(policies: Sequence[CancellationPolicy]) -> Iterator[PolicyFlaw]:
@@ -63,14 +64,35 @@ def _repeated(policies: Sequence[CancellationPolicy]) -> Iterator[PolicyFlaw]:
         seen.add(policy.id)
 
 
-def _out_of_line(
+def _placed(
     policies: Sequence[CancellationPolicy], standing: Iterable[CancellationPolicy]
-) -> Iterator[PolicyFlaw]:
+) -> list[tuple[int, CancellationPolicy]]:
+    """Every policy with its place in the set, -1 for one that stands already, series by series."""
     listed = {policy.id for policy in policies}
     placed = [(-1, policy) for policy in standing if policy.id not in listed]
     placed += enumerate(policies)
-    placed.sort(key=lambda found: (found[1].family, found[1].effective_from, found[1].version))
-    for _, series in groupby(placed, key=lambda found: found[1].family):
+    placed.sort(key=lambda found: (*_scope(found), found[1].effective_from, found[1].version))
+    return placed
+
+
+def _scope(found: tuple[int, CancellationPolicy]) -> tuple[str, tuple[str, ...]]:
+    return found[1].family, found[1].skus
+
+
+def _overlapping(placed: Sequence[tuple[int, CancellationPolicy]]) -> Iterator[PolicyFlaw]:
+    for (place, policy), (other_place, other) in combinations(placed, 2):
+        shared = sorted(set(policy.skus) & set(other.skus))
+        index = max(place, other_place)
+        if shared and policy.skus != other.skus and index >= 0:
+            sentence = (
+                f"{policy.id} and {other.id} both hold for {', '.join(shared)}; policies that share"
+                " a SKU must list the same ones"
+            )
+            yield PolicyFlaw(index=index, sentence=sentence)
+
+
+def _out_of_line(placed: Sequence[tuple[int, CancellationPolicy]]) -> Iterator[PolicyFlaw]:
+    for _, series in groupby(placed, key=_scope):
         for (place, policy), (next_place, following) in pairwise(series):
             sentence = _clash(policy, following)
             # The one that came last is to blame: what stands cannot be changed.
@@ -83,7 +105,7 @@ def _clash(policy: CancellationPolicy, following: CancellationPolicy) -> str | N
     if policy.effective_from == following.effective_from:
         return (
             f"{policy.id} and {following.id} both begin at {policy.effective_from.isoformat()}"
-            f" for {policy.family}"
+            f" for {_told_scope(policy)}"
         )
     if following.version <= policy.version:
         return (
@@ -91,3 +113,7 @@ def _clash(policy: CancellationPolicy, following: CancellationPolicy) -> str | N
             f" {policy.version}, not {following.version}"
         )
     return None
+
+
+def _told_scope(policy: CancellationPolicy) -> str:
+    return ", ".join(policy.skus) or policy.family

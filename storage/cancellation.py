@@ -3,113 +3,32 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, update
 
 from models.cancellation import (
-    OVER,
     Assessment,
     CancellationRequest,
     CancellationStatus,
     Compensation,
     IneligibilityReason,
-    LineFacts,
     Quote,
 )
-from models.errors import Invalid, NotFound, Refused
+from models.errors import Invalid, Refused
 from models.ids import SYSTEM_USER, cancellation_workflow_id
 from models.money import Money
 from models.notice import NoticeKind
-from models.order import OrderStatus
 from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.step import Done, Step
-from models.tables.column import table
-from models.tables.product_key import KeyRevealRow
 from rules.approval import RefusalCode
-from rules.cancellation import explain, quote
-from rules.term import term_days
+from rules.cancellation import explain
 from storage import case as case_book
+from storage import quote as quote_book
 from storage import ticket as ticket_book
 from storage.effect import Effect, perform
 from storage.engine import Database
 
 cancellations = case_book.cancellations
-software = case_book.software
-lines = case_book.lines
-orders = case_book.orders
-products = case_book.products
-credits_ = case_book.credits_
-reveals = table(KeyRevealRow)
-
-
-def quote_software(
-    connection: Connection,
-    software_id: str,
-    received_at: datetime,
-    *,
-    requested: Money | None = None,
-    own_id: str | None = None,
-) -> Quote:
-    """What cancelling this item brings at that instant; the case `own_id` does not stand in its own way."""
-    return _quote_line(_line_of(connection, software_id, own_id), received_at, requested)
-
-
-def _quote_line(line: Row[Any], received_at: datetime, requested: Money | None) -> Quote:
-    policy = CancellationPolicy.model_validate(line.policy)
-    return quote(_facts(line), policy, received_at, requested)
-
-
-def _line_of(connection: Connection, software_id: str, own_id: str | None) -> Row[Any]:
-    live = (
-        select(cancellations.c.id)
-        .where(
-            cancellations.c.line_id == lines.c.id,
-            cancellations.c.status.not_in(OVER),
-            cancellations.c.id != (own_id or ""),
-        )
-        .exists()
-    )
-    requests_before = (
-        select(func.count())
-        .select_from(cancellations)
-        .where(cancellations.c.line_id == lines.c.id)
-        .scalar_subquery()
-    )
-    found = connection.execute(
-        select(
-            lines,
-            orders.c.placed_at,
-            orders.c.status.label("order_status"),
-            products.c.term_duration,
-            exists().where(credits_.c.line_id == lines.c.id).label("cancelled"),
-            live.label("cancellation_open"),
-            exists().where(reveals.c.line_id == lines.c.id).label("key_revealed"),
-            requests_before.label("requests_before"),
-        )
-        .join(software, software.c.line_id == lines.c.id)
-        .join(orders, orders.c.id == lines.c.order_id)
-        .join(products, products.c.sku == lines.c.sku)
-        .where(software.c.id == software_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound("software")
-    return found
-
-
-def _facts(line: Row[Any]) -> LineFacts:
-    return LineFacts(
-        line_id=line.id,
-        placed_at=line.placed_at,
-        window_closes_at=line.window_closes_at,
-        quantity=line.quantity,
-        unit_price=Money(amount_minor=line.unit_price_minor, currency=line.currency),
-        total=Money(amount_minor=line.total_minor, currency=line.currency),
-        term_days=term_days(line.term_duration, line.placed_at),
-        fulfilled=line.order_status in (OrderStatus.FULFILLED, OrderStatus.FINAL),
-        cancelled=line.cancelled,
-        cancellation_open=line.cancellation_open,
-        key_revealed=line.key_revealed,
-    )
 
 
 def receive_cancellation(
@@ -124,10 +43,11 @@ def receive_cancellation(
 
     def work(effect: Effect) -> Done:
         connection = effect.connection
-        line = _line_of(connection, request.software_id, None)
+        line = quote_book.line_of(connection, request.software_id)
         effect.belongs_to(line.partner_id, line.customer_id)
         require_amount(request.requested_amount, line.currency)
-        found = _quote_line(line, received_at, request.requested_amount)
+        _require_offered(request.reason_code, line)
+        found = quote_book.quote_line(line, received_at, request.requested_amount)
         if found.reason is not None:
             raise refusal(found)
         requested = request.requested_amount or found.credit
@@ -144,6 +64,19 @@ def receive_cancellation(
 
     step = Step(subject_id=cancellation_id, order_id=order_id, at=received_at)
     return perform(database, step, "receive_cancellation", Done, work)
+
+
+def _require_offered(reason_code: str | None, line: Row[Any]) -> None:
+    """Invalid unless the reason is one of those that the frozen policy offers; free text alone will do."""
+    policy = CancellationPolicy.model_validate(line.policy)
+    if reason_code is None or policy.offers(reason_code):
+        return
+    offered = [reason.code for reason in policy.reasons]
+    raise Invalid(
+        "reason_not_offered",
+        f"The form does not offer this reason; it offers: {', '.join(offered)}.",
+        offered=offered,
+    )
 
 
 def require_amount(amount: Money | None, currency: str) -> None:
@@ -201,6 +134,7 @@ def _insert(
             status=CancellationStatus.RECEIVED,
             status_at=received_at,
             reason=request.reason,
+            reason_code=request.reason_code,
             impact=request.impact,
             title=request.title,
             requested_minor=requested.amount_minor,
@@ -221,7 +155,7 @@ def validate_window(database: Database, step: Step) -> Assessment:
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
-        found = quote_software(
+        found = quote_book.quote_software(
             connection,
             case.software_id,
             case.received_at,
@@ -256,6 +190,7 @@ def _refuse(effect: Effect, case: Row[Any], step: Step, found: Quote) -> None:
 
 def _assessment(case: Row[Any], found: Quote) -> Assessment:
     plan = CancellationPolicy.model_validate(case.policy).approval
+    requested = Money(amount_minor=case.requested_minor, currency=case.currency)
     return Assessment(
         eligible=found.eligible,
         reason=found.reason,
@@ -263,7 +198,7 @@ def _assessment(case: Row[Any], found: Quote) -> Assessment:
         requested_minor=case.requested_minor,
         currency=case.currency,
         deadline=found.deadline,
-        mode=plan.mode,
+        mode=plan.rule_for(requested).mode,
         remind_after=plan.remind_after,
         escalate_after=plan.escalate_after,
         expire_after=plan.expire_after,

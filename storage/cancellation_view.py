@@ -9,6 +9,7 @@ from models.cancellation import Cancellation
 from models.credit import Credit
 from models.decision import Decision
 from models.money import Money
+from models.outlook import QuoteRecord
 from models.principal import Principal
 from storage.case import CASE, cancellations, credits_, decisions, software, tickets
 from storage.scope import within
@@ -52,6 +53,14 @@ def list_cancellations(
     if after is not None:
         query = query.where(tuple_(*key) < after)
     return [_cancellation(row) for row in connection.execute(query)]
+
+
+def find_quote(connection: Connection, cancellation_id: str) -> QuoteRecord | None:
+    """What a case was judged by, once it was."""
+    stored = connection.execute(
+        select(cancellations.c.quote).where(cancellations.c.id == cancellation_id)
+    ).scalar_one_or_none()
+    return None if stored is None else QuoteRecord.model_validate(stored)
 
 
 def order_of_software(connection: Connection, principal: Principal, software_id: str) -> str | None:
@@ -123,6 +132,7 @@ def _cancellation(row: Row[Any]) -> Cancellation:
         window_closes_at=row.window_closes_at,
         status=row.status,
         reason=row.reason,
+        reason_code=row.reason_code,
         requested_amount=Money(amount_minor=row.requested_minor, currency=row.currency),
         ticket_id=row.ticket_id,
         ticket_number=row.ticket_number,

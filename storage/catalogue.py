@@ -1,28 +1,22 @@
-"""Products, prices, files, policies and customers in the book: upserted by import, read by every door."""
+"""Products, prices, files and customers in the book: upserted by import, read by every door."""
 
-import hashlib
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from models.catalogue import Customer, Family, Product, ProductFile
-from models.errors import Conflict
+from models.catalogue import Customer, Product, ProductFile
 from models.money import Money
-from models.policy import CancellationPolicy
 from models.principal import Principal
-from models.tables.catalogue import CustomerRow, PolicyRow, PriceRow, ProductFileRow, ProductRow
+from models.tables.catalogue import CustomerRow, PriceRow, ProductFileRow, ProductRow
 from models.tables.column import table
 
 _customers = table(CustomerRow)
 _products = table(ProductRow)
 _prices = table(PriceRow)
 _files = table(ProductFileRow)
-_policies = table(PolicyRow)
 
 _BUILD = ("sku", "version", "language", "bitness")
 
@@ -60,43 +54,6 @@ def upsert_products(connection: Connection, products: Sequence[Product]) -> None
     _drop_other_prices(connection, [p.sku for p in products], prices)
     _upsert(connection, _prices, prices, ("sku", "currency"))
     _upsert(connection, _files, builds, _BUILD, kept=("id",))
-
-
-def policy_in_force(
-    connection: Connection, family: Family, at: datetime
-) -> CancellationPolicy | None:
-    """The newest policy of a family that is effective at an instant."""
-    document = connection.execute(
-        select(_policies.c.document)
-        .where(_policies.c.family == family, _policies.c.effective_from <= at)
-        .order_by(_policies.c.effective_from.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return None if document is None else CancellationPolicy.model_validate(document)
-
-
-def list_policies(connection: Connection) -> tuple[CancellationPolicy, ...]:
-    """Every version of every family, newest first within each."""
-    rows = connection.execute(
-        select(_policies.c.document).order_by(_policies.c.family, _policies.c.version.desc())
-    )
-    return tuple(CancellationPolicy.model_validate(document) for document in rows.scalars())
-
-
-def add_policies(connection: Connection, policies: Iterable[CancellationPolicy]) -> int:
-    """Add policies that are new and tell how many; one that differs from its stored self is refused."""
-    return sum(_add_policy(connection, policy) for policy in policies)
-
-
-def policy_document(policy: CancellationPolicy) -> dict[str, Any]:
-    """The policy as stored and as frozen on an order line."""
-    return policy.model_dump(mode="json")
-
-
-def policy_sha256(policy: CancellationPolicy) -> str:
-    """The hash of a policy's document, the same on every machine."""
-    text = json.dumps(policy_document(policy), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def find_customer(connection: Connection, customer_id: str) -> Customer | None:
@@ -187,34 +144,3 @@ def _upsert(
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows)
     )
-
-
-def _add_policy(connection: Connection, policy: CancellationPolicy) -> bool:
-    sha256 = policy_sha256(policy)
-    added = connection.execute(
-        insert(_policies)
-        .values(
-            id=policy.id,
-            family=policy.family,
-            version=policy.version,
-            effective_from=policy.effective_from,
-            document=policy_document(policy),
-            sha256=sha256,
-        )
-        .on_conflict_do_nothing()
-        .returning(_policies.c.id)
-    ).scalar_one_or_none()
-    if added is None:
-        _require_same(connection, policy, sha256)
-    return added is not None
-
-
-def _require_same(connection: Connection, policy: CancellationPolicy, sha256: str) -> None:
-    stored = select(_policies.c.sha256).where(_policies.c.id == policy.id)
-    if connection.execute(stored).scalar_one_or_none() != sha256:
-        raise Conflict(
-            "policy_rewritten",
-            f"The policy {policy.id} (version {policy.version} of {policy.family}) clashes with one"
-            " that stands already; a policy is never rewritten, add a new version.",
-            policy_id=policy.id,
-        )

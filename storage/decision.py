@@ -139,7 +139,7 @@ def _refusal(
         actor_id=attempt.actor_id,
         credit=credit,
         amount=None if amount is None else Money(amount_minor=amount, currency=case.currency),
-        mode=CancellationPolicy.model_validate(case.policy).approval.mode,
+        mode=CancellationPolicy.model_validate(case.policy).approval.rule_for(credit).mode,
     )
     return None if refusal is None else _refused(refusal.code, refusal.sentence)
 

@@ -1,22 +1,20 @@
 """Prices of an order's lines: catalogue price and policy in force, both frozen on the line."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, and_, select
 
 from models.ids import Prefix, new_id
 from models.order import OrderDraft
 from models.policy import CancellationPolicy
-from models.tables.catalogue import PolicyRow, PriceRow, ProductRow
+from models.tables.catalogue import PriceRow, ProductRow
 from models.tables.column import table
+from storage.policy import policies_in_force
 from storage.refusal import unknown_sku, wrong_currency, wrong_quantity
 
 products = table(ProductRow)
 prices = table(PriceRow)
-policies = table(PolicyRow)
 
 
 def price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list[dict[str, Any]]:
@@ -31,7 +29,7 @@ def price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list
             .where(products.c.sku.in_([line.sku for line in draft.lines]))
         )
     }
-    in_force = _policies_in_force(connection, {row.family for row in found.values()}, at)
+    in_force = policies_in_force(connection, found, at)
     priced = []
     for number, line in enumerate(draft.lines, start=1):
         product = found.get(line.sku)
@@ -41,7 +39,7 @@ def price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list
             raise wrong_currency(line.sku, draft.currency, number)
         if line.quantity > product.maximum_quantity:
             raise wrong_quantity(line.sku, product.maximum_quantity, number)
-        row = in_force[product.family]
+        row = in_force[line.sku]
         policy = CancellationPolicy.model_validate(row.document)
         priced.append(
             {
@@ -59,15 +57,3 @@ def price_lines(connection: Connection, draft: OrderDraft, at: datetime) -> list
             }
         )
     return priced
-
-
-def _policies_in_force(
-    connection: Connection, families: Iterable[str], at: datetime
-) -> dict[str, Row[Any]]:
-    newest = (
-        select(policies)
-        .where(policies.c.family.in_(list(families)), policies.c.effective_from <= at)
-        .order_by(policies.c.family, policies.c.effective_from.desc())
-        .ext(distinct_on(policies.c.family))
-    )
-    return {row.family: row for row in connection.execute(newest)}

@@ -20,9 +20,10 @@ from models.tables.catalogue import CustomerRow, ProductRow
 from models.tables.column import Row, table
 from models.tables.principal import EventSourceRow, PartnerRow, UserRoleRow, UserRow
 from models.tables.product_key import ProductKeyRow
-from storage.catalogue import add_policies, upsert_products
+from storage.catalogue import upsert_products
 from storage.engine import Database
 from storage.key_import import Sealer, add_keys, record_import
+from storage.policy import add_policies
 
 KEYS_PER_SKU = 200
 _KEYS_SEED = 1

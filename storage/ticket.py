@@ -10,7 +10,7 @@ from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.money import Money
 from models.notice import NoticeKind
-from models.policy import ApprovalMode, CancellationPolicy
+from models.policy import CancellationPolicy
 from models.step import Done, NumberedStep, Step
 from models.ticket import (
     PROBLEM_TYPE_TITLES,
@@ -47,7 +47,9 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
             "respond_by": ticket.respond_by.isoformat(),
         }
         effect.tell(NoticeKind.CANCELLATION_RECEIVED, [case.requester_id], **facts)
-        if CancellationPolicy.model_validate(case.policy).approval.mode is ApprovalMode.HUMAN:
+        plan = CancellationPolicy.model_validate(case.policy).approval
+        requested = Money(amount_minor=case.requested_minor, currency=case.currency)
+        if plan.rule_for(requested).approvals_needed:
             effect.tell(
                 NoticeKind.APPROVAL_NEEDED,
                 people.approvers_for(connection, case.partner_id),

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.credit import CreditActivities
     from activities.product_key import ProductKeyActivities
     from activities.ticket import TicketActivities
+    from models.approval import ApprovalMode
     from models.cancellation import (
         Assessment,
         CancellationInput,
@@ -22,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from models.decision import DecisionAttempt, DecisionRecord, Verdict
     from models.ids import POLICY_USER, SYSTEM_USER, purchase_workflow_id
     from models.order import LineClosed
-    from models.policy import ApprovalMode
     from models.step import (
         ActedStep,
         NumberedStep,

@@ -70,6 +70,7 @@ class CancellationRow(Row, table=True):
     status: str = Field(default=CancellationStatus.RECEIVED, sa_type=TEXT)
     status_at: datetime = Field(sa_type=INSTANT)
     reason: str = Field(sa_type=TEXT)
+    reason_code: str | None = Field(default=None, sa_type=TEXT)
     impact: str = Field(sa_type=TEXT)
     title: str | None = Field(default=None, sa_type=TEXT)
     requested_minor: int = Field(sa_type=AMOUNT)

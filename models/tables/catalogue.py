@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlmodel import Field
 
 from models.catalogue import Family, KeyMode
-from models.tables.column import AMOUNT, DOCUMENT, INSTANT, TEXT, Row, one_of
+from models.tables.column import AMOUNT, DOCUMENT, INSTANT, TEXT, TEXTS, Row, one_of
 
 
 class CustomerRow(Row, table=True):
@@ -73,17 +73,20 @@ class ProductFileRow(Row, table=True):
 
 
 class PolicyRow(Row, table=True):
-    """One version of the cancellation policy of one family; never rewritten."""
+    """One version of the cancellation policy of a family, or of some SKUs of it; never rewritten."""
 
     __tablename__ = "policies"
     __table_args__ = (
         one_of("family", Family),
-        UniqueConstraint("family", "version"),
-        UniqueConstraint("family", "effective_from"),
+        UniqueConstraint("family", "skus", "version"),
+        UniqueConstraint("family", "skus", "effective_from"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     family: str = Field(sa_type=TEXT)
+    skus: list[str] = Field(
+        default_factory=list, sa_type=TEXTS, sa_column_kwargs={"server_default": "{}"}
+    )
     version: int
     effective_from: datetime = Field(sa_type=INSTANT)
     document: dict[str, Any] = Field(sa_type=DOCUMENT)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, FetchedValue, LargeBinary, Table, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import SQLModel
 
 INSTANT = cast(Any, DateTime(timezone=True))
@@ -12,6 +12,7 @@ DOCUMENT = cast(Any, JSONB)
 AMOUNT = cast(Any, BigInteger)
 BYTES = cast(Any, LargeBinary)
 TEXT = cast(Any, Text)
+TEXTS = cast(Any, ARRAY(Text))
 
 
 class Row(SQLModel):

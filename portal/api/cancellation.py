@@ -14,6 +14,7 @@ from models.cancellation import (
 from models.decision import Decision
 from models.errors import NotFound
 from models.ids import Prefix
+from models.outlook import ExplainedQuote, Language
 from models.principal import Principal
 from models.text import Identifier, Paragraph
 from models.timeline import TimelineEntry
@@ -23,6 +24,7 @@ from portal.door import door
 from portal.idempotency import TakeReceipt, idempotent
 from portal.pagination import ByInstant, ByNumber, Page
 from portal.state import State
+from rules.explanation import explained
 from rules.permission import Act
 from storage import cancellation_view
 from storage.timeline import read_timeline
@@ -80,6 +82,24 @@ def read_cancellation(
 ) -> Cancellation:
     """How far it has come, with its ticket, verdict and credit."""
     return _find(state, caller, cancellation_id)
+
+
+@router.get("/cancellations/{cancellation_id}/quote", summary="Read what it was judged by")
+def read_cancellation_quote(
+    cancellation_id: Identifier,
+    caller: Annotated[Principal, allow(Act.READ_CANCELLATION)],
+    state: State,
+    lang: Annotated[
+        Language, Query(description="The language of the explanation.")
+    ] = Language.ENGLISH,
+) -> ExplainedQuote:
+    """The verdict, credit, deadline, facts and outlook as stored with the case; what the approver decides on."""
+    _find(state, caller, cancellation_id)
+    with state.database.reading() as connection:
+        found = cancellation_view.find_quote(connection, cancellation_id)
+    if found is None:
+        raise NotFound("quote")
+    return explained(found, lang)
 
 
 @router.get("/cancellations/{cancellation_id}/timeline", summary="Read what happened to it")

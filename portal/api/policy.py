@@ -9,7 +9,7 @@ from portal.auth import allow
 from portal.door import door
 from portal.state import State
 from rules.permission import Act
-from storage import catalogue
+from storage import policy as policy_book
 
 router = door("policies")
 
@@ -25,4 +25,4 @@ def list_policies(caller: Annotated[Principal, allow(Act.READ_POLICY)], state: S
     """Newest first within each family; what counts for an order is the one frozen on its lines."""
     del caller
     with state.database.reading() as connection:
-        return Policies(items=catalogue.list_policies(connection))
+        return Policies(items=policy_book.list_policies(connection))

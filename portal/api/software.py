@@ -5,14 +5,12 @@ from typing import Annotated
 
 from fastapi import Query, Response
 from pydantic import AfterValidator, AwareDatetime
-from sqlalchemy import Connection
 
 from models.base import Value
-from models.cancellation import Quote
 from models.catalogue import ProductFile
 from models.errors import NotFound
 from models.ids import Prefix
-from models.outlook import Language, Outlook
+from models.outlook import ExplainedQuote, Language
 from models.principal import Principal
 from models.product_key import RevealedKey, RevealRequest
 from models.software import DownloadLink, LinkRequest, Software
@@ -22,12 +20,10 @@ from portal.door import door
 from portal.idempotency import TakeReceipt, idempotent
 from portal.pagination import ById, Page
 from portal.state import State
-from rules.explanation import explain_all
-from rules.outlook import outlook
+from rules.explanation import explained
 from rules.permission import Act
-from storage import cancellation, download, software_view
+from storage import download, quote, software_view
 from storage.order_view import covers_customer
-from storage.policy import frozen_policy
 
 router = door("software")
 
@@ -47,13 +43,6 @@ class Downloads(Value):
     """The builds that can be downloaded; only combinations of version, language and bitness that exist."""
 
     items: tuple[ProductFile, ...]
-
-
-class ExplainedQuote(Quote):
-    """The verdict with what lies ahead of it, and the sentences that explain both."""
-
-    outlook: Outlook
-    explanation: str
 
 
 @router.get("/customers/{customer_id}/software", summary="List what was bought for a customer")
@@ -153,14 +142,5 @@ def quote_cancellation(
     with state.database.reading() as connection:
         if software_view.find_software(connection, caller, software_id) is None:
             raise NotFound("software")
-        return explained_quote(connection, software_id, at or state.clock(), lang)
-
-
-def explained_quote(
-    connection: Connection, software_id: str, at: datetime, language: Language
-) -> ExplainedQuote:
-    """The quote of an item under the terms frozen on its line; who may see it is asked before."""
-    quote = cancellation.quote_software(connection, software_id, at)
-    ahead = outlook(quote, frozen_policy(connection, software_id))
-    explanation = explain_all(quote, ahead, language)
-    return ExplainedQuote(**dict(quote), outlook=ahead, explanation=explanation)
+        found = quote.quote_software(connection, software_id, at or state.clock())
+    return explained(found, lang)

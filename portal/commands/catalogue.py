@@ -26,7 +26,8 @@ def import_catalogue(
     from portal.catalogue_file import read_catalogue, shelve
     from portal.commands.book import open_book
     from settings import Mode, load
-    from storage.catalogue import add_policies, upsert_products
+    from storage.catalogue import upsert_products
+    from storage.policy import add_policies
 
     settings = load()
     listed = read_catalogue(file)

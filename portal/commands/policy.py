@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from models.approval import ApprovalPlan, ApprovalRule
     from models.policy import CancellationPolicy, RefundTier
 
 app = typer.Typer(
@@ -28,14 +29,14 @@ def list_all(*, as_json: AsJson = False) -> None:
     """List every version of every family, newest first."""
     from portal.commands.book import open_book
     from settings import load
-    from storage.catalogue import list_policies
+    from storage.policy import list_policies
 
     with open_book(load()) as database, database.reading() as connection:
         policies = list_policies(connection)
     if as_json:
         typer.echo(json.dumps([policy.model_dump(mode="json") for policy in policies]))
         return
-    table = Table("family", "version")
+    table = Table("for", "version")
     table.add_column("id", overflow="fold", min_width=18)
     table.add_column("from", overflow="fold", min_width=20)
     table.add_column("tiers", overflow="fold")
@@ -57,8 +58,7 @@ def show(
     from models.errors import NotFound
     from portal.commands.book import open_book
     from settings import load
-    from storage.catalogue import policy_document, policy_sha256
-    from storage.policy import find_policy
+    from storage.policy import find_policy, policy_document, policy_sha256
 
     with open_book(load()) as database, database.reading() as connection:
         found = find_policy(connection, policy_id)
@@ -114,13 +114,25 @@ def load(file: PolicyPath, *, as_json: AsJson = False) -> None:
 
 def _summary(policy: "CancellationPolicy") -> tuple[str, ...]:
     return (
-        policy.family,
+        ", ".join(policy.skus) or policy.family,
         str(policy.version),
         policy.id,
         _instant(policy.effective_from),
         ", ".join(_tier(tier) for tier in policy.refund_tiers),
-        policy.approval.mode,
+        ", ".join(_approval(policy.approval)),
     )
+
+
+def _approval(plan: "ApprovalPlan") -> list[str]:
+    """Each rule in its order: the limits, and who must agree to amounts within them."""
+    rules = [f"to {' or '.join(map(str, rule.up_to))}: {_people(rule)}" for rule in plan.by_amount]
+    return [*rules, _people(plan)]
+
+
+def _people(rule: "ApprovalRule") -> str:
+    if rule.stages:
+        return ", then ".join(f"{stage.approvers} of {stage.name}" for stage in rule.stages)
+    return rule.mode.replace("_", " ")
 
 
 def _instant(moment: "datetime") -> str:

@@ -23,13 +23,14 @@ def quote(
     """Say whether an item can be cancelled, for how much, until when; or why not and what would help."""
     from datetime import UTC
 
-    from portal.api.software import explained_quote
     from portal.commands.book import open_book
+    from rules.explanation import explained
     from settings import load
+    from storage.quote import quote_software
 
     instant = datetime.now(UTC) if at is None else _instant(at)
     with open_book(load()) as database, database.reading() as connection:
-        found = explained_quote(connection, software_id, instant, lang)
+        found = explained(quote_software(connection, software_id, instant), lang)
     typer.echo(found.model_dump_json() if as_json else found.explanation)
 
 

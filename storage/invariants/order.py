@@ -53,6 +53,7 @@ SELECT f.subject, f.detail FROM (
   SELECT l.id AS subject, concat_ws('; ',
     CASE WHEN l.policy_sha256 <> p.sha256 OR l.policy <> p.document THEN 'differs from policy ' || p.id END,
     CASE WHEN p.family <> g.family THEN 'a policy for ' || p.family || ' software' END,
+    CASE WHEN p.skus <> '{}' AND l.sku <> ALL (p.skus) THEN 'a policy for ' || array_to_string(p.skus, ', ') END,
     CASE WHEN p.effective_from > o.placed_at THEN 'in force only from ' || p.effective_from END,
     CASE WHEN l.window_closes_at <> o.placed_at + (l.policy #>> '{refund_tiers,-1,expires_after}')::interval
       THEN 'the window closes at ' || l.window_closes_at END

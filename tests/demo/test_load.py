@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from demo.files import content
 from demo.keys import ALPHABET, sample_keys
 from demo.load import OTHER_REGIMES, DemoData, load, load_policies
+from models.approval import ApprovalMode
 from models.catalogue import Family, KeyMode, Product
 from models.ids import POLICY_USER, SYSTEM_USER
-from models.policy import ApprovalMode, RefundType
+from models.policy import RefundType
 from models.principal import Role
 from models.product_key import KEY_PATTERN
 from rules.term import term_days

@@ -23,9 +23,9 @@ from integrations.notifier.render import Renderer
 from models.catalogue import Family
 from models.ids import SYSTEM_USER
 from models.key_import import KeyLine
-from storage.catalogue import add_policies
 from storage.engine import Database
 from storage.key_import import add_keys
+from storage.policy import add_policies
 from storage.verify import verify
 from tests.factories import PER_LINE
 from tests.fixtures.counter import eventually

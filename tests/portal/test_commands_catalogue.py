@@ -17,8 +17,9 @@ from integrations.files.local import LocalFiles
 from models.errors import Conflict, Invalid
 from models.money import Money
 from portal.cli import app
-from storage.catalogue import find_product, list_policies, list_products
+from storage.catalogue import find_product, list_products
 from storage.engine import Database
+from storage.policy import list_policies
 
 SKU = "TEST00000001:0001"
 DEMO_CATALOGUE = Path(demo.__path__[0]) / "catalogue.yaml"

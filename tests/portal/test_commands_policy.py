@@ -18,8 +18,8 @@ from models.tables.column import table
 from models.tables.record import AuditRow
 from portal.cli import app
 from storage import policy as policy_book
-from storage.catalogue import list_policies, policy_sha256
 from storage.engine import Database
+from storage.policy import list_policies, policy_sha256
 from storage.verify import verify
 
 SHIPPED = Path(demo.__path__[0])

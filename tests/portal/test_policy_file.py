@@ -7,6 +7,7 @@ import pytest
 import demo
 from demo.load import DEFAULT_POLICIES, OTHER_REGIMES, load_policies
 from models.errors import Invalid
+from models.money import Money
 from portal.policy_file import read_policies
 
 SHIPPED = Path(demo.__path__[0])
@@ -94,6 +95,92 @@ def test_a_flaw_is_told_with_its_line(tmp_path: Path, sound: str, flawed: str, l
     assert error.code == "policy_invalid"
     assert error.message.startswith("terms.yaml is refused:\n")
     assert line in error.message
+
+
+EXTENDED = (
+    SOUND
+    + """\
+  skus: ["A:1", "B:1"]
+  links: {expires_after: P5D, max_uses: 10}
+  reasons:
+    - {code: mistake, en: By mistake, cs: Omylem}
+- id: pol_perpetual_3
+  family: perpetual
+  version: 3
+  effective_from: 2022-06-01T00:00:00Z
+  refund_tiers:
+    - {type: full, expires_after: P1D}
+  approval:
+    mode: stages
+    stages:
+      - {name: desk}
+      - {name: finance, approvers: 2}
+    by_amount:
+      - mode: automatic
+        up_to:
+          - {amount_minor: 5000, currency: EUR}
+      - mode: two_approvers
+        up_to:
+          - {amount_minor: 100000, currency: EUR}
+          - {amount_minor: 2500000, currency: CZK}
+"""
+)
+
+
+def test_terms_of_every_kind_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "terms.yaml"
+    file.write_text(EXTENDED)
+
+    _, some, staged = read_policies(file).policies
+
+    assert (some.skus, some.links.max_uses, some.offers("mistake")) == (("A:1", "B:1"), 10, True)
+    needed = [
+        staged.approval.rule_for(Money(amount_minor=minor, currency=currency)).approvals_needed
+        for minor, currency in [
+            (5000, "EUR"),
+            (5001, "EUR"),
+            (100001, "EUR"),
+            (1, "CZK"),
+            (1, "USD"),
+        ]
+    ]
+    assert needed == [0, 2, 3, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("sound", "flawed", "line"),
+    [
+        ('["A:1", "B:1"]', '["B:1", "A:1"]', "line 23: skus: SKUs are listed once each"),
+        ("after: P5D, max", "after: P1M, max", "line 24: links.expires_after: is no ISO 8601"),
+        ("max_uses: 10", "max_uses: 0", "line 24: links.max_uses: "),
+        ("mistake, en", "Mistake, en", "line 26: reasons.0.code: "),
+        ("en: By mistake, ", "", "line 26: reasons.0.en: Field required"),
+        ("approvers: 2", "approvers: 0", "line 37: approval.stages.1.approvers: "),
+        ("mode: stages", "mode: human", "line 33: approval: stages are listed for the mode"),
+        (
+            "minor: 100000, ",
+            "minor: 4000, ",
+            "line 38: approval.by_amount: the limits of a currency",
+        ),
+        (
+            "2500000, currency: CZK",
+            "1, currency: EUR",
+            "line 43: approval.by_amount.1.up_to: a curr",
+        ),
+        ("minor: 5000,", "minor: 0,", "line 40: approval.by_amount.0.up_to: a limit is above zero"),
+        (
+            "currency: CZK",
+            "currency: CZK, currency: EUR",
+            "line 45: approval.by_amount.1.up_to.1.curr",
+        ),
+        ("mode: two_approvers", "mode: two_people", "line 42: approval.by_amount.1.mode: "),
+    ],
+)
+def test_a_flaw_of_later_terms_is_told_with_its_line(
+    tmp_path: Path, sound: str, flawed: str, line: str
+) -> None:
+    assert sound in EXTENDED
+    assert line in told(tmp_path, EXTENDED.replace(sound, flawed, 1)).message
 
 
 def test_tiers_may_give_back_less_and_less(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The quote at both doors: `keydesk quote` and the API say the same, in either language, and change nothing."""
+"""The quote at both doors, in either language, and the record of it that stays with the case."""
 
 import json
 from datetime import timedelta
@@ -9,8 +9,9 @@ from typer.testing import CliRunner, Result
 from models.errors import Invalid, NotFound
 from portal.cli import app
 from storage.engine import Database
-from tests.factories import PLACED_AT, Story
+from tests.factories import APPROVER, BUYER, PLACED_AT, Story
 from tests.fixtures.portal import Portal
+from tests.fixtures.stack import Stack, form_of, money
 
 DAY = timedelta(days=1)
 CLOSES = PLACED_AT + 60 * DAY
@@ -101,3 +102,30 @@ async def test_an_unknown_language_is_refused_at_the_api(portal: Portal, sold: s
     answer = await portal.get(f"/api/v1/software/{sold}/cancellation-quote", lang="de")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_a_reason_is_taken_from_those_the_quote_offers(stack: Stack) -> None:
+    story = stack.story().buy()
+    buyer = stack.caller(BUYER)
+    quote = (await buyer.get(f"/software/{story.software_id}/cancellation-quote")).body
+    offered = [reason["code"] for reason in quote["reasons"]]
+    refused = await buyer.post("/cancellations", form_of(story, reason_code="a_whim"))
+    assert (refused.code, refused.body["offered"]) == ("422 reason_not_offered", offered)
+    case = await stack.waiting_case(story, BUYER, reason_code=offered[1])
+    assert case["reason_code"] == offered[1]
+
+
+async def test_the_quote_is_kept_with_the_case_for_whoever_decides(stack: Stack) -> None:
+    case = await stack.waiting_case(stack.story().buy(), BUYER, requested_amount=money(100))
+    path = f"/cancellations/{case['id']}/quote"
+    approver = stack.caller(APPROVER)
+    kept = (await approver.get(path)).body
+    assert (kept["received_at"], kept["deadline"]) == (
+        case["received_at"],
+        case["window_closes_at"],
+    )
+    assert kept["outlook"]["steps"][0]["ends_at"] == case["window_closes_at"]
+    assert kept["explanation"].startswith("A cancellation received at ")
+    assert (await approver.get(path, lang="cs")).body["explanation"].startswith("Storno ")
+    assert (await stack.caller("usr_petra_admin").get(path)).code == "404 not_found"
+    assert (await stack.caller("usr_greta_global").get(path)).code == "403 forbidden"

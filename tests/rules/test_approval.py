@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.approval import ApprovalMode
 from models.ids import POLICY_USER
 from models.money import Money
-from models.policy import ApprovalMode
 from models.principal import Role
 from rules.approval import RefusalCode, amount_allowed, amount_refusal, may_decide
 

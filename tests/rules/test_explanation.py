@@ -27,7 +27,7 @@ from tests.rules.test_cancellation import (
 )
 from tests.rules.test_outlook import SUBSCRIPTION
 
-STRICT = policy(refuse_revealed_key=True)
+STRICT = policy(refuse_revealed_key=True, refuse_started_download=True)
 
 
 def told(language: str, elapsed: timedelta, requested: Money | None = None, **more: Any) -> str:

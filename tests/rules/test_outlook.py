@@ -22,7 +22,9 @@ WRONG_BY_FACT: dict[IneligibilityReason, dict[str, Any]] = {
     IneligibilityReason.CANCELLATION_OPEN: {"cancellation_open": True},
     IneligibilityReason.NOT_FULFILLED: {"fulfilled": False},
     IneligibilityReason.KEY_REVEALED: {"key_revealed": True},
+    IneligibilityReason.DOWNLOAD_STARTED: {"download_started": True},
 }
+STRICT = policy(refuse_revealed_key=True, refuse_started_download=True)
 
 
 def ahead(
@@ -95,7 +97,7 @@ def test_what_comes_late_would_have_been_accepted_at_the_deadline(
 def test_a_fact_that_refuses_is_named(reason: IneligibilityReason, elapsed: timedelta) -> None:
     facts = line(**WRONG_BY_FACT[reason])
 
-    found = refused(facts, policy(refuse_revealed_key=True), elapsed)
+    found = refused(facts, STRICT, elapsed)
 
     assert found.changes == (reason,)
     assert (found.accepted_until, found.credit) == (PLACED + 60 * DAY, eur(10_080))
@@ -106,7 +108,7 @@ def test_all_that_refuses_is_named_not_only_the_first() -> None:
         **{name: value for wrong in WRONG_BY_FACT.values() for name, value in wrong.items()}
     )
 
-    found = refused(facts, policy(refuse_revealed_key=True), DAY, eur(0))
+    found = refused(facts, STRICT, DAY, eur(0))
 
     assert set(found.changes) == set(IneligibilityReason) - {IneligibilityReason.WINDOW_CLOSED}
 

@@ -115,6 +115,23 @@ def test_families_do_not_stand_in_each_others_way() -> None:
     assert series_flaws([policy("a", 1), other]) == ()
 
 
+def test_some_skus_of_a_family_have_a_series_of_their_own() -> None:
+    some = [policy("s", 1, skus=("A", "B")), policy("t", 2, DAY, skus=("A", "B"))]
+
+    assert series_flaws([policy("a", 1), policy("b", 2, DAY), *some]) == ()
+    assert series_flaws([*some, policy("u", 2, 2 * DAY, skus=("A", "B"))])
+
+
+@pytest.mark.parametrize("standing", [True, False])
+def test_a_sku_has_one_series(*, standing: bool) -> None:
+    pair, single = policy("s", 1, skus=("A", "B")), policy("t", 2, DAY, skus=("B",))
+
+    (flaw,) = series_flaws([single], [pair]) if standing else series_flaws([pair, single])
+
+    assert flaw.index == (0 if standing else 1)
+    assert "s and t both hold for B" in flaw.sentence
+
+
 def test_one_instant_is_one_in_every_zone() -> None:
     prague = datetime.fromisoformat("2024-01-01T01:00:00+01:00")
 

@@ -1,28 +1,15 @@
 """The catalogue in the book: what import changes, what it never rewrites, and what each caller sees."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-
-import pytest
-
-from demo.load import OTHER_REGIMES, load_policies
 from models.catalogue import Family, KeyMode, Product, ProductFile
-from models.errors import Conflict
 from models.money import Money
-from models.policy import CancellationPolicy
 from models.principal import Principal, Role
 from storage.catalogue import (
-    add_policies,
     files_of,
     find_customer,
     find_file,
     find_product,
     list_customers,
-    list_policies,
     list_products,
-    policy_document,
-    policy_in_force,
-    policy_sha256,
     upsert_products,
 )
 from storage.engine import Database
@@ -30,7 +17,6 @@ from storage.engine import Database
 SKU = "TEST00000001:0001"
 ONE_PARTNER = "par_00000000000000000000000000000001"
 ONE_CUSTOMER = "cus_00000000000000000000000000000001"
-INSTANT = timedelta(microseconds=1)
 
 
 def _build(number: int, *, sha256: str = "0" * 64, language: str = "en-US") -> ProductFile:
@@ -144,72 +130,6 @@ def test_an_unknown_sku_is_nothing(database: Database) -> None:
     with database.reading() as connection:
         assert find_product(connection, "NOPE:0001") is None
         assert files_of(connection, "NOPE:0001") == ()
-
-
-def test_the_policy_in_force_changes_at_its_instant(database: Database) -> None:
-    policies = [policy for stem in OTHER_REGIMES for policy in load_policies(stem)]
-    with database.transaction() as connection:
-        assert add_policies(connection, policies) == len(policies)
-    every = sorted(
-        (p for p in [*load_policies(), *policies] if p.family is Family.PERPETUAL),
-        key=lambda policy: policy.effective_from,
-    )
-
-    with database.reading() as connection:
-        for earlier, later in pairwise(every):
-            change = later.effective_from
-            before = policy_in_force(connection, Family.PERPETUAL, change - INSTANT)
-            after = policy_in_force(connection, Family.PERPETUAL, change)
-            assert (before, after) == (earlier, later)
-        too_early = every[0].effective_from - INSTANT
-        assert policy_in_force(connection, Family.PERPETUAL, too_early) is None
-
-
-def test_policies_come_back_newest_first(database: Database) -> None:
-    policies = load_policies(OTHER_REGIMES[0])
-    with database.transaction() as connection:
-        add_policies(connection, policies)
-        listed = list_policies(connection)
-
-    assert set(listed) == {*load_policies(), *policies}
-    assert [p.version for p in listed if p.family is Family.PERPETUAL] == [2, 1]
-
-
-def test_the_same_policy_again_is_fine(database: Database) -> None:
-    with database.transaction() as connection:
-        assert add_policies(connection, load_policies()) == 0
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"refuse_revealed_key": True},
-        {"id": "pol_other"},
-        {"id": "pol_other", "version": 9},
-        {"id": "pol_other", "effective_from": datetime(2040, 1, 1, tzinfo=UTC)},
-    ],
-)
-def test_a_policy_is_never_rewritten(database: Database, change: dict[str, object]) -> None:
-    standing = load_policies()[0]
-    rewritten = standing.model_copy(update=change)
-
-    with (
-        pytest.raises(Conflict, match="never rewritten") as refused,
-        database.transaction() as connection,
-    ):
-        add_policies(connection, [rewritten])
-
-    assert refused.value.code == "policy_rewritten"
-    with database.reading() as connection:
-        assert set(list_policies(connection)) == set(load_policies())
-
-
-def test_a_policys_hash_survives_the_way_through_its_document() -> None:
-    for policy in load_policies():
-        again = CancellationPolicy.model_validate(policy_document(policy))
-        assert policy_sha256(again) == policy_sha256(policy)
-    one, other, *_ = load_policies()
-    assert policy_sha256(one) != policy_sha256(other)
 
 
 def test_a_customer_is_found_by_id(database: Database) -> None:

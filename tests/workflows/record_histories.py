@@ -16,10 +16,10 @@ from pydantic import SecretStr
 from demo.load import load as read_demo
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.files.local import LocalFiles
-from storage.catalogue import add_policies
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
 from storage.migration import upgrade
+from storage.policy import add_policies
 from storage.seed import load
 from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of

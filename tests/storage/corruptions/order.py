@@ -44,6 +44,11 @@ ORDERS = (
         "UPDATE order_lines SET window_closes_at = window_closes_at + interval '1 day' WHERE id = :final_line",
     ),
     Corruption(
+        "K6",
+        "a policy for other SKUs",
+        "UPDATE policies SET skus = '{NOBODY:0001}' WHERE id = 'pol_perpetual_1'",
+    ),
+    Corruption(
         "K7",
         "cancelled with a line that is not",
         "UPDATE orders SET status = 'cancelled' WHERE id = :final_order",

@@ -4,6 +4,20 @@ from tests.storage.guards.shape import Guard, copied
 
 CASES = (
     Guard(
+        "a SKU under two lists of SKUs",
+        copied(
+            "policies",
+            "id = 'pol_perpetual_1'",
+            id="'pol_a'",
+            version="7",
+            skus="'{A:1,B:1}'::text[]",
+            effective_from="'2030-01-01'",
+        )
+        + "; "
+        + copied("policies", "id = 'pol_a'", id="'pol_b'", version="8", skus="'{B:1}'::text[]"),
+        "policies_one_scope",
+    ),
+    Guard(
         "a second open cancellation",
         copied(
             "cancellations",
