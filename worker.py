@@ -12,6 +12,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.approval import ApprovalActivities
 from activities.cancellation import CancellationActivities
 from activities.credit import CreditActivities
 from activities.decision import DecisionActivities
@@ -86,6 +87,7 @@ def _activities(database: Database, outbox: OutboxActivities) -> list[Any]:
         key.revoke_key,
         cancellation.validate_window,
         cancellation.compensate_cancellation,
+        ApprovalActivities(database).record_approval,
         DecisionActivities(database).record_decision,
         CreditActivities(database).book_credit,
         ticket.create_ticket,

@@ -6,9 +6,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from models.base import Value
+from models.base import Message, Value
 from models.money import Money
 from models.text import Line
 
@@ -61,6 +61,11 @@ class ApprovalRule(Value):
     def approvals_needed(self) -> int:
         """How many people must agree."""
         return sum(stage.approvers for stage in self.required_stages)
+
+    def stage_of(self, number: int) -> str:
+        """The name of the stage that the n-th approval belongs to, counted from 1; the last one takes any more."""
+        asked = [stage.name for stage in self.required_stages for _ in range(stage.approvers)]
+        return asked[min(number, len(asked)) - 1]
 
 
 class AmountRule(ApprovalRule):
@@ -125,3 +130,24 @@ def _neighbouring_limits(rules: Sequence[AmountRule]) -> Iterator[tuple[int, int
     limits = [limit for rule in rules for limit in rule.up_to]
     for currency in {limit.currency for limit in limits}:
         yield from pairwise(m.amount_minor for m in limits if m.currency == currency)
+
+
+class Approval(Value):
+    """One of several approvals that a case needs: by whom, for how much; the case is settled by the last."""
+
+    id: str
+    cancellation_id: str
+    number: int
+    stage: str
+    approved_by: str
+    amount: Money
+    approved_at: AwareDatetime
+
+
+class ApprovalRecord(Message):
+    """What `record_approval` answers: noted, and how many are missing; or refused with the code of the rule."""
+
+    recorded: bool
+    missing: int = 0
+    refusal_code: str | None = None
+    refusal: str | None = None

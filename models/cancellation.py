@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from models.approval import ApprovalMode
+from models.approval import Approval, ApprovalMode
 from models.base import Message, Value
 from models.decision import Verdict
 from models.money import Money
@@ -119,6 +119,10 @@ class Cancellation(Value):
     ticket_id: str | None = None
     ticket_number: int | None = None
     verdict: Verdict | None = None
+    approvals_needed: int = Field(default=1, description="0 where the policy itself approves.")
+    approvals: tuple[Approval, ...] = Field(
+        default=(), description="Those given so far, where several are needed."
+    )
     credit_id: str | None = None
     workflow_id: str
 
@@ -148,6 +152,7 @@ class Assessment(Message):
     remind_after: tuple[timedelta, ...]
     escalate_after: timedelta
     expire_after: timedelta
+    approvals_needed: int = 1
 
 
 class CancellationStage(StrEnum):

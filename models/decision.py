@@ -57,12 +57,16 @@ class DecisionAttempt(Message):
 
 
 class DecisionRecord(Message):
-    """What `record_decision` answers: recorded now or before, or refused with the code of the rule."""
+    """What `record_decision` answers: recorded now or before, or refused with the code of the rule.
+
+    While `approvals_missing` is not zero an approval was noted, and the case goes on waiting for more people.
+    """
 
     recorded: bool
     decision_id: str | None = None
     verdict: Verdict | None = None
     decided_by: str | None = None
     amount_minor: int | None = None
+    approvals_missing: int = 0
     refusal_code: str | None = None
     refusal: str | None = None

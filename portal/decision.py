@@ -4,10 +4,11 @@ from collections.abc import Awaitable
 
 from starlette.concurrency import run_in_threadpool
 
+from models.approval import Approval
 from models.decision import Decision, DecisionRecord
 from models.errors import Conflict, KeydeskError
 from models.receipt import Receipt
-from storage import cancellation_view
+from storage import approval, cancellation_view
 from storage.engine import Database
 
 _TOO_LATE = ("already_decided", "case_closed")
@@ -15,22 +16,30 @@ _TOO_LATE = ("already_decided", "case_closed")
 
 async def settled(
     database: Database, cancellation_id: str, receipt: Receipt, attempt: Awaitable[DecisionRecord]
-) -> Decision:
-    """The decision that the attempt brought; whoever is too late is told whose verdict stands.
+) -> Decision | Approval:
+    """The decision that the attempt brought, or the approval while more people are asked.
 
-    A case that ended no longer answers, so a repeat of the very request that settled it is answered here.
+    Whoever is too late is told whose verdict stands. A case that ended no longer answers, so a repeat of the
+    very request that settled it, or was one of the approvals on the way, is answered here.
     """
     try:
-        await attempt
+        record = await attempt
     except KeydeskError as refusal:
         if refusal.code not in _TOO_LATE:
             raise
         standing = await _decision_of(database, cancellation_id)
         if standing is None:
             raise
-        if standing.id != receipt.resource_id:
+        if standing.id == receipt.resource_id:
+            return standing
+        given = await _approval_of(database, cancellation_id, receipt.resource_id)
+        if given is None:
             raise _already_decided(standing) from refusal
-        return standing
+        return given
+    if record.approvals_missing:
+        given = await _approval_of(database, cancellation_id, receipt.resource_id)
+        assert given is not None, "a noted approval is in the book"
+        return given
     decision = await _decision_of(database, cancellation_id)
     assert decision is not None, "an accepted attempt is in the book"
     return decision
@@ -50,5 +59,16 @@ async def _decision_of(database: Database, cancellation_id: str) -> Decision | N
     def read() -> Decision | None:
         with database.reading() as connection:
             return cancellation_view.find_decision(connection, cancellation_id)
+
+    return await run_in_threadpool(read)
+
+
+async def _approval_of(
+    database: Database, cancellation_id: str, approval_id: str
+) -> Approval | None:
+    def read() -> Approval | None:
+        with database.reading() as connection:
+            given = approval.approvals_of(connection, [cancellation_id]).get(cancellation_id, ())
+        return next((one for one in given if one.id == approval_id), None)
 
     return await run_in_threadpool(read)

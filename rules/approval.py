@@ -17,6 +17,7 @@ class RefusalCode(StrEnum):
     OWN_REQUEST = "own_request"
     WRONG_CURRENCY = "wrong_currency"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    ALREADY_APPROVED = "already_approved"
     AMOUNT_TOO_HIGH = IneligibilityReason.AMOUNT_TOO_HIGH.value
 
 

@@ -25,6 +25,7 @@ from rules.cancellation import explain
 from storage import case as case_book
 from storage import quote as quote_book
 from storage import ticket as ticket_book
+from storage.approval import rule_of
 from storage.effect import Effect, perform
 from storage.engine import Database
 
@@ -190,7 +191,7 @@ def _refuse(effect: Effect, case: Row[Any], step: Step, found: Quote) -> None:
 
 def _assessment(case: Row[Any], found: Quote) -> Assessment:
     plan = CancellationPolicy.model_validate(case.policy).approval
-    requested = Money(amount_minor=case.requested_minor, currency=case.currency)
+    rule = rule_of(case)
     return Assessment(
         eligible=found.eligible,
         reason=found.reason,
@@ -198,10 +199,11 @@ def _assessment(case: Row[Any], found: Quote) -> Assessment:
         requested_minor=case.requested_minor,
         currency=case.currency,
         deadline=found.deadline,
-        mode=plan.rule_for(requested).mode,
+        mode=rule.mode,
         remind_after=plan.remind_after,
         escalate_after=plan.escalate_after,
         expire_after=plan.expire_after,
+        approvals_needed=rule.approvals_needed,
     )
 
 

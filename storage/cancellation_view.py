@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, Select, select, tuple_
 
+from models.approval import Approval
 from models.cancellation import Cancellation
 from models.credit import Credit
 from models.decision import Decision
 from models.money import Money
 from models.outlook import QuoteRecord
 from models.principal import Principal
+from storage.approval import approvals_of, rule_of
 from storage.case import CASE, cancellations, credits_, decisions, software, tickets
 from storage.scope import within
 
@@ -20,8 +22,7 @@ def find_cancellation(
 ) -> Cancellation | None:
     """One case the caller may see."""
     query = within(CASE.where(cancellations.c.id == cancellation_id), cancellations, principal)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _cancellation(row)
+    return next(iter(_read(connection, query)), None)
 
 
 def find_by_ticket(
@@ -29,8 +30,7 @@ def find_by_ticket(
 ) -> Cancellation | None:
     """The case of a ticket the caller may see."""
     query = within(CASE.where(tickets.c.id == ticket_id), cancellations, principal)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _cancellation(row)
+    return next(iter(_read(connection, query)), None)
 
 
 def list_cancellations(
@@ -52,7 +52,7 @@ def list_cancellations(
         query = query.where(cancellations.c.status == status)
     if after is not None:
         query = query.where(tuple_(*key) < after)
-    return [_cancellation(row) for row in connection.execute(query)]
+    return _read(connection, query)
 
 
 def find_quote(connection: Connection, cancellation_id: str) -> QuoteRecord | None:
@@ -118,7 +118,16 @@ def list_credits(
     return [_credit(row) for row in connection.execute(query)]
 
 
-def _cancellation(row: Row[Any]) -> Cancellation:
+def _read(connection: Connection, query: Select[Any]) -> list[Cancellation]:
+    rows = connection.execute(query).all()
+    needed = {row.id: rule_of(row).approvals_needed for row in rows}
+    given = approvals_of(connection, [case_id for case_id, people in needed.items() if people > 1])
+    return [_cancellation(row, needed[row.id], given.get(row.id, ())) for row in rows]
+
+
+def _cancellation(
+    row: Row[Any], approvals_needed: int, approvals: tuple[Approval, ...]
+) -> Cancellation:
     return Cancellation(
         id=row.id,
         order_id=row.order_id,
@@ -137,6 +146,8 @@ def _cancellation(row: Row[Any]) -> Cancellation:
         ticket_id=row.ticket_id,
         ticket_number=row.ticket_number,
         verdict=row.verdict,
+        approvals_needed=approvals_needed,
+        approvals=approvals,
         credit_id=row.credit_id,
         workflow_id=row.workflow_id,
     )

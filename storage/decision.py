@@ -10,16 +10,13 @@ from models.cancellation import CancellationStatus
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
 from models.event import OutgoingType
 from models.ids import POLICY_USER, SYSTEM_USER
-from models.money import Money
 from models.notice import NoticeKind
-from models.policy import CancellationPolicy
 from models.principal import Role
 from models.step import Step
 from models.tables.cancellation import DecisionAttemptRow
 from models.tables.column import table
-from rules.approval import may_decide
+from storage import approval
 from storage import case as case_book
-from storage import principal as people
 from storage import ticket as ticket_book
 from storage.effect import Effect, perform
 from storage.engine import Database
@@ -79,7 +76,7 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
         if refusal is not None:
             return refusal
         effect.belongs_to(case.partner_id, case.customer_id)
-        amount = _amount(case, attempt)
+        amount = _amount(connection, case, attempt)
         _insert(connection, case, attempt, amount, step.at)
         case_book.set_status(connection, step, _STATUS[attempt.verdict])
         if attempt.verdict is not Verdict.APPROVED:
@@ -116,10 +113,14 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
     return perform(database, step, "record_decision", DecisionRecord, work)
 
 
-def _amount(case: Row[Any], attempt: DecisionAttempt) -> int | None:
+def _amount(connection: Connection, case: Row[Any], attempt: DecisionAttempt) -> int | None:
+    """What is given back; where several people agreed, what all of them did."""
     if attempt.verdict is not Verdict.APPROVED:
         return None
-    return case.requested_minor if attempt.amount_minor is None else attempt.amount_minor
+    granted: int = case.requested_minor if attempt.amount_minor is None else attempt.amount_minor
+    if approval.rule_of(case).approvals_needed > 1:
+        granted = min(granted, approval.least_granted(connection, case.id) or granted)
+    return granted
 
 
 def _refusal(
@@ -131,16 +132,7 @@ def _refusal(
         )
     if attempt.verdict is Verdict.WITHDRAWN:
         return _withdrawal_refusal(connection, case, attempt)
-    credit = Money(amount_minor=case.requested_minor, currency=case.currency)
-    amount = attempt.amount_minor
-    refusal = may_decide(
-        _roles(connection, case, attempt.actor_id),
-        requester_id=case.requester_id,
-        actor_id=attempt.actor_id,
-        credit=credit,
-        amount=None if amount is None else Money(amount_minor=amount, currency=case.currency),
-        mode=CancellationPolicy.model_validate(case.policy).approval.rule_for(credit).mode,
-    )
+    refusal = approval.authority_refusal(connection, case, attempt)
     return None if refusal is None else _refused(refusal.code, refusal.sentence)
 
 
@@ -149,19 +141,9 @@ def _withdrawal_refusal(
 ) -> DecisionRecord | None:
     if attempt.actor_id == case.requester_id:
         return None
-    if Role.ADMIN_AGENT in _roles(connection, case, attempt.actor_id):
+    if Role.ADMIN_AGENT in approval.roles_over(connection, case, attempt.actor_id):
         return None
     return _refused("forbidden", "Only an admin agent of the requesting partner may withdraw.")
-
-
-def _roles(connection: Connection, case: Row[Any], actor_id: str) -> frozenset[Role]:
-    """The actor's roles over this case: none outside their own partner."""
-    if actor_id == POLICY_USER:
-        return frozenset()
-    principal = people.principal_of(connection, actor_id)
-    if principal is None or not principal.covers(case.partner_id, case.customer_id):
-        return frozenset()
-    return principal.roles
 
 
 def _refused(code: str, sentence: str) -> DecisionRecord:

@@ -10,7 +10,6 @@ from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.money import Money
 from models.notice import NoticeKind
-from models.policy import CancellationPolicy
 from models.step import Done, NumberedStep, Step
 from models.ticket import (
     PROBLEM_TYPE_TITLES,
@@ -24,6 +23,7 @@ from rules.ticket import compose_description
 from storage import case as case_book
 from storage import order as order_book
 from storage import principal as people
+from storage.approval import rule_of
 from storage.effect import Effect, perform
 from storage.engine import Database
 
@@ -47,9 +47,7 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
             "respond_by": ticket.respond_by.isoformat(),
         }
         effect.tell(NoticeKind.CANCELLATION_RECEIVED, [case.requester_id], **facts)
-        plan = CancellationPolicy.model_validate(case.policy).approval
-        requested = Money(amount_minor=case.requested_minor, currency=case.currency)
-        if plan.rule_for(requested).approvals_needed:
+        if rule_of(case).approvals_needed:
             effect.tell(
                 NoticeKind.APPROVAL_NEEDED,
                 people.approvers_for(connection, case.partner_id),

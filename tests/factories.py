@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
+from demo.load import load_policies
 from models.cancellation import CancellationRequest
+from models.catalogue import Family
 from models.decision import DecisionAttempt, Verdict
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.order import OrderDraft, OrderLineDraft
+from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.product_key import RevealRequest
 from models.step import ActedStep, Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
 from models.ticket import Contact
-from storage import cancellation, credit, decision, ledger, order, product_key, ticket
+from storage import approval, cancellation, credit, decision, ledger, order, product_key, ticket
 from storage.catalogue import files_of
 from storage.download import LinkTerms, create_link
 from storage.engine import Database
+from storage.policy import add_policies
 from storage.principal import principal_of
 from storage.reveal import Allowance, reveal_key
 
@@ -26,8 +31,11 @@ PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
 CUSTOMER, SISTER_CUSTOMER, OTHER_CUSTOMER = (f"cus_{number:032d}" for number in (1, 2, 3))
 BUYER, OTHER_BUYER = "usr_alice_admin", "usr_petra_admin"
 GLOBAL_ADMIN = "usr_greta_global"
-APPROVER, BOTH, OPERATOR = "usr_bob_approver", "usr_dana_both", "usr_olga_operator"
+APPROVER, OTHER_APPROVER = "usr_bob_approver", "usr_carol_approver"
+BOTH, OPERATOR = "usr_dana_both", "usr_olga_operator"
 PER_LINE, PER_UNIT = "DG7GMGF0D5RK:0004", "DG7GMGF0D7FV:0001"
+SEVERAL = "DG7GMGF0FKX9:0003"
+"""A product whose cancellations two people must approve, once `two_people()` is in the book."""
 PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CONTACT = Contact(name="Alena Nová", email="alena@vltava-cloud.example", phone="+420 601 234 567")
 
@@ -139,6 +147,23 @@ class Story:
         )
         return self
 
+    def agree(self, actor: str = APPROVER, amount_minor: int | None = None) -> "Story":
+        """One more person approves a case that needs several; the last one settles it."""
+        attempt = DecisionAttempt(
+            id=new_id(Prefix.DECISION),
+            cancellation_id=self.cancellation_id,
+            actor_id=actor,
+            verdict=Verdict.APPROVED,
+            amount_minor=amount_minor,
+        )
+        decision.note_attempt(self.database, attempt, None, self._tick())
+        agreed = approval.record_approval(self.database, self.step(), attempt)
+        assert agreed.recorded, agreed.refusal
+        if not agreed.missing:
+            record = decision.record_decision(self.database, self.step(), attempt)
+            assert record.recorded, record.refusal
+        return self
+
     def decide(self, verdict: Verdict = Verdict.APPROVED, actor: str = APPROVER) -> "Story":
         """The case is settled."""
         attempt = DecisionAttempt(
@@ -209,6 +234,13 @@ class Story:
         return found
 
 
+def two_people(**changes: Any) -> CancellationPolicy:
+    """Terms for `SEVERAL`: two approvers, whatever the amount."""
+    shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
+    terms = {"id": "pol_several_1", "skus": (SEVERAL,), "approval": {"mode": "two_approvers"}}
+    return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)
+
+
 Chapter = Callable[[Story], Story]
 
 CHAPTERS: dict[str, Chapter] = {
@@ -216,6 +248,8 @@ CHAPTERS: dict[str, Chapter] = {
     "credited": lambda story: story.buy().share().request().decide().suspend().credit(),
     "suspended": lambda story: story.buy().request().decide().suspend(),
     "approved": lambda story: story.buy().request().decide(),
+    "agreeing": lambda story: story.buy().request().agree(),
+    "agreed": lambda story: story.buy().request().agree().agree(OTHER_APPROVER),
     "own": lambda story: story.buy().request(BOTH),
     "waiting": lambda story: story.buy().request(),
     "declined": lambda story: story.buy().request().decide(Verdict.DECLINED),
@@ -233,7 +267,9 @@ CHAPTERS: dict[str, Chapter] = {
 
 def tell_all(database: Database) -> dict[str, Story]:
     """Every chapter once, all in one database."""
-    quantities = {"cancelled": (PER_UNIT, 2)}
+    quantities = {"cancelled": (PER_UNIT, 2), "agreeing": (SEVERAL, 1), "agreed": (SEVERAL, 1)}
+    with database.transaction() as connection:
+        add_policies(connection, [two_people()])
     told = {}
     for name, chapter in CHAPTERS.items():
         sku, quantity = quantities.get(name, (PER_LINE, 1))

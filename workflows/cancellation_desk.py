@@ -1,63 +1,41 @@
 """What people may say to a cancellation: decisions, questions, withdrawal, an operator's repair."""
 
-import asyncio
-from datetime import datetime
-from typing import Any
-
 from temporalio import workflow
-from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.approval import ApprovalActivities
     from activities.decision import DecisionActivities
     from activities.ticket import TicketActivities
     from models.cancellation import (
-        OVER,
-        Assessment,
-        CancellationInput,
         CancellationStage,
         CancellationState,
         OperatorAct,
     )
     from models.decision import DecisionAttempt, DecisionRecord, Verdict
     from models.money import Money
-    from models.step import AttentionStep, DecisionStep, Done, NoteStep, Step
-    from models.ticket import NoteRef, TicketReceipt
-    from workflows.cancellation_view import describe
-    from workflows.options import FLAG_RETRY, FLAG_TIMEOUT
+    from models.step import DecisionStep, Done, NoteStep
+    from models.ticket import NoteRef
+    from workflows.cancellation_case import CancellationCase
     from workflows.refusal import refuse, refuse_decided
-    from workflows.search_attributes import NEEDS_ATTENTION, STAGE, TICKET, WAITING_SINCE
-    from workflows.steps import Steps
 
 _BEFORE_CREDIT = frozenset({CancellationStage.SUSPENDING_KEY, CancellationStage.BOOKING_CREDIT})
 _WAITING = frozenset(
     {CancellationStage.WAITING_FOR_APPROVAL, CancellationStage.WAITING_FOR_REQUESTER}
 )
-_OVER = frozenset(CancellationStage(status.value) for status in OVER)
 
 
-class CancellationDesk:
+class CancellationDesk(CancellationCase):
     """The case as people meet it; `CancellationWorkflow` adds the process. Settled once, first wins."""
-
-    def __init__(self, request: CancellationInput) -> None:
-        self._request = request
-        self._stage = CancellationStage.VALIDATING
-        self._assessment: Assessment | None = None
-        self._ticket: TicketReceipt | None = None
-        self._decision: DecisionRecord | None = None
-        self._deciding = asyncio.Lock()
-        self._compensator: str | None = None
-        self._problem: str | None = None
-        self._flags = 0
-        self._flags_open = 0
-        self._steps = Steps(self._show_trouble)
-        self._talks = Steps(self._show_trouble)
 
     async def _settle(self, attempt: DecisionAttempt) -> DecisionRecord:
         """Record the attempt unless somebody was first; the answer names whose verdict stands."""
         async with self._deciding:
             if self._decision is not None:
                 return self._decision
+            if self._takes_several(attempt):
+                approved = await self._record_approval(attempt)
+                if not approved.recorded or approved.approvals_missing:
+                    return approved
             step = DecisionStep(**self._step().model_dump(), attempt=attempt)
             record = await self._talks.run(
                 DecisionActivities.record_decision, step, f"Record the decision: {attempt.verdict}"
@@ -65,6 +43,26 @@ class CancellationDesk:
             if record.recorded:
                 self._decision = record
             return record
+
+    def _takes_several(self, attempt: DecisionAttempt) -> bool:
+        needed = self._assessment.approvals_needed if self._assessment else 1
+        return attempt.verdict is Verdict.APPROVED and needed > 1
+
+    async def _record_approval(self, attempt: DecisionAttempt) -> DecisionRecord:
+        """Note one of several approvals; the one that makes them enough settles the case as its verdict."""
+        step = DecisionStep(**self._step().model_dump(), attempt=attempt)
+        approval = await self._talks.run(
+            ApprovalActivities.record_approval, step, "Record one of several approvals"
+        )
+        if approval.recorded:
+            self._approvals_missing = approval.missing
+            workflow.set_current_details(self._details())
+        return DecisionRecord(
+            recorded=approval.recorded,
+            approvals_missing=approval.missing,
+            refusal_code=approval.refusal_code,
+            refusal=approval.refusal,
+        )
 
     async def _decide(self, attempt: DecisionAttempt) -> DecisionRecord:
         await workflow.wait_condition(
@@ -75,7 +73,7 @@ class CancellationDesk:
         record = await self._settle(attempt)
         if not record.recorded:
             refuse(record.refusal_code or "refused", record.refusal or "A rule forbids it.")
-        if record.decision_id != attempt.id:
+        if not record.approvals_missing and record.decision_id != attempt.id:
             refuse_decided(record)
         return record
 
@@ -219,80 +217,3 @@ class CancellationDesk:
             refuse_decided(self._decision)
         if self._is_over():
             refuse("case_closed", "The case is closed.")
-
-    def _is_decided(self) -> bool:
-        return self._decision is not None
-
-    def _is_over(self) -> bool:
-        return self._stage in _OVER
-
-    # What operators see.
-
-    def _enter(self, stage: CancellationStage) -> None:
-        self._stage = stage
-        workflow.set_current_details(self._details())
-
-    def _show(self, waiting_since: datetime | None) -> None:
-        """Tell Temporal's visibility; only where a case lingers, since each call costs an event."""
-        updates: list[SearchAttributeUpdate[Any]] = [STAGE.value_set(self._stage)]
-        if self._ticket is not None:
-            updates.append(TICKET.value_set(str(self._ticket.ticket_number)))
-        if waiting_since is not None:
-            updates.append(WAITING_SINCE.value_set(waiting_since))
-        workflow.upsert_search_attributes(updates)
-
-    async def _show_trouble(self, problem: str | None) -> None:
-        if problem is None and (self._steps.troubled or self._talks.troubled):
-            return
-        self._problem = problem
-        workflow.set_current_details(self._details())
-        workflow.upsert_search_attributes(
-            [STAGE.value_set(self._stage), NEEDS_ATTENTION.value_set(problem is not None)]
-        )
-        if self._ticket is None:
-            return
-        self._flags += 1
-        step = AttentionStep(**self._step().model_dump(), number=self._flags, problem=problem)
-        asyncio.create_task(self._flag(step))  # noqa: RUF006 - the workflow's own loop keeps it
-
-    async def _flag(self, step: AttentionStep) -> None:
-        self._flags_open += 1
-        try:
-            await workflow.execute_activity_method(
-                TicketActivities.flag_attention,
-                step,
-                start_to_close_timeout=FLAG_TIMEOUT,
-                retry_policy=FLAG_RETRY,
-                summary="Tell the operators" if step.problem else "Take the flag back",
-            )
-        except FailureError:
-            # Search attribute and details say it already; the step itself goes on being retried.
-            workflow.logger.warning("attention_flag_not_written")
-        finally:
-            self._flags_open -= 1
-
-    def _details(self) -> str:
-        return describe(
-            self._request,
-            self._stage,
-            self._ticket,
-            self._assessment,
-            self._decision,
-            self._problem,
-        )
-
-    def _state(self) -> CancellationState:
-        return CancellationState(
-            cancellation_id=self._request.cancellation_id,
-            stage=self._stage,
-            ticket_number=self._ticket.ticket_number if self._ticket else None,
-            verdict=self._decision.verdict if self._decision else None,
-            needs_attention=self._problem,
-        )
-
-    def _step(self) -> Step:
-        return Step(
-            subject_id=self._request.cancellation_id,
-            order_id=self._request.order_id,
-            at=workflow.now(),
-        )

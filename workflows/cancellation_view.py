@@ -40,6 +40,7 @@ def describe(
     ticket: TicketReceipt | None,
     assessment: Assessment | None,
     decision: DecisionRecord | None,
+    approvals_missing: int | None,
     problem: str | None,
 ) -> str:
     """What happens, for whom, and what is next; ids and amounts only, no contact data."""
@@ -53,6 +54,9 @@ def describe(
     if assessment is not None and assessment.eligible:
         asked = Money(amount_minor=assessment.requested_minor, currency=assessment.currency)
         told.append(f"Requested credit: {asked}.")
+    if assessment is not None and approvals_missing is not None and decision is None:
+        given = assessment.approvals_needed - approvals_missing
+        told.append(f"Approvals: {given} of {assessment.approvals_needed}.")
     if decision is not None:
         told.append(f"Decision: {decision.verdict} by {decision.decided_by}.")
     if problem is not None:

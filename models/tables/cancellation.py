@@ -1,4 +1,4 @@
-"""Rows of cancellations, attempts to decide them, decisions and credits."""
+"""Rows of cancellations, attempts to decide them, approvals, decisions and credits."""
 
 from datetime import datetime
 from typing import Any
@@ -127,6 +127,31 @@ class DecisionRow(Row, table=True):
     note: str | None = Field(default=None, sa_type=TEXT)
     decided_at: datetime = Field(sa_type=INSTANT)
     automatic: bool = False
+
+
+class ApprovalRow(Row, table=True):
+    """One of several approvals a case needs: each by another person, none by the requester."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["cancellation_id", "requester_id"], ["cancellations.id", "cancellations.requester_id"]
+        ),
+        UniqueConstraint("cancellation_id", "approved_by"),
+        UniqueConstraint("cancellation_id", "number"),
+        CheckConstraint("approved_by <> requester_id", name="not_the_requester"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("number > 0", name="number_positive"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    cancellation_id: str = Field(sa_type=TEXT)
+    requester_id: str = Field(sa_type=TEXT)
+    number: int
+    stage: str = Field(sa_type=TEXT)
+    approved_by: str = Field(foreign_key="users.id", sa_type=TEXT)
+    amount_minor: int = Field(sa_type=AMOUNT)
+    approved_at: datetime = Field(sa_type=INSTANT)
 
 
 class CreditRow(Row, table=True):

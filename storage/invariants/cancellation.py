@@ -52,7 +52,8 @@ SELECT f.subject, f.detail FROM (
       THEN 'decided by ' || d.decided_by || ' of another tenant' END,
     CASE WHEN d.automatic <> (d.decided_by IN ('usr_policy', 'usr_system'))
       OR (d.automatic AND d.verdict IN ('approved', 'declined')
-          AND (d.decided_by <> 'usr_policy' OR l.policy #>> '{approval,mode}' <> 'automatic'))
+          AND (d.decided_by <> 'usr_policy'
+               OR keydesk_approvals_needed(l.policy, k.requested_minor, k.currency) > 0))
       THEN format('%s by %s under a policy that asks a human', d.verdict, d.decided_by) END,
     CASE WHEN d.amount_minor > k.requested_minor
       THEN format('approved %s of %s requested', d.amount_minor, k.requested_minor) END
@@ -62,6 +63,32 @@ SELECT f.subject, f.detail FROM (
   JOIN order_lines l ON l.id = k.line_id
   JOIN users u ON u.id = d.decided_by
 ) f WHERE f.detail <> ''
+""",
+    ),
+    Invariant(
+        code="K13",
+        sentence="A case that needs several people is approved by as many, each once, none the requester, "
+        "and for no more than any of them granted.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT d.id AS subject, concat_ws('; ',
+    CASE WHEN a.given < n.needed THEN format('%s of %s approvals', a.given, n.needed) END,
+    CASE WHEN d.amount_minor > a.least THEN format('%s given back, %s granted', d.amount_minor, a.least) END,
+    CASE WHEN NOT d.decided_by = ANY (a.people) THEN 'settled by ' || d.decided_by || ', who did not agree' END
+  ) AS detail
+  FROM decisions d
+  JOIN cancellations k ON k.id = d.cancellation_id
+  JOIN order_lines l ON l.id = k.line_id
+  CROSS JOIN LATERAL (SELECT keydesk_approvals_needed(l.policy, k.requested_minor, k.currency) AS needed) n
+  CROSS JOIN LATERAL (
+    SELECT count(DISTINCT approved_by) AS given, min(amount_minor) AS least, array_agg(approved_by) AS people
+    FROM approvals WHERE cancellation_id = k.id AND approved_by <> k.requester_id
+  ) a
+  WHERE d.verdict = 'approved' AND n.needed > 1
+) f WHERE f.detail <> ''
+UNION ALL
+SELECT a.id, format('an approval by %s, the requester', a.approved_by)
+FROM approvals a JOIN cancellations k ON k.id = a.cancellation_id WHERE a.approved_by = k.requester_id
 """,
     ),
     Invariant(

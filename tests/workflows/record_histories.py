@@ -21,6 +21,7 @@ from storage.engine import Database
 from storage.migration import upgrade
 from storage.policy import add_policies
 from storage.seed import load
+from tests.factories import two_people
 from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.temporal import skipping_server
@@ -49,7 +50,7 @@ def book() -> Iterator[EmbeddedPostgres]:
             files = LocalFiles(Path(directory) / "files")
             load(database, read_demo(), cipher, files, _LONG_AGO, keys_per_sku=5)
             with database.transaction() as connection:
-                add_policies(connection, [ruling()])
+                add_policies(connection, [ruling(), two_people()])
             database.close()
             yield server
         finally:

@@ -17,7 +17,7 @@ from models.key_import import KeyLine
 from models.order import Order, OrderStatus
 from models.policy import CancellationPolicy
 from storage.key_import import add_keys
-from tests.factories import PER_LINE, PER_UNIT, Story
+from tests.factories import OTHER_APPROVER, PER_LINE, PER_UNIT, SEVERAL, Story
 from tests.fixtures.counter import Counter, eventually
 from tests.fixtures.trouble import Trouble
 
@@ -96,6 +96,15 @@ async def purchase_mended(counter: Counter, trouble: Trouble) -> Handle:
 async def cancellation_completed(counter: Counter, _: Trouble) -> Handle:
     case = await counter.waiting(await counter.cancel(await counter.buy()))
     await counter.approve(case)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_agreed(counter: Counter, _: Trouble) -> Handle:
+    case = await counter.waiting(await counter.cancel(await counter.buy(SEVERAL)))
+    await counter.approve(case)
+    await counter.clock.sleep(timedelta(hours=2))
+    await counter.approve(case, by=OTHER_APPROVER)
     await counter.outcome(case)
     return counter.process(case)
 
@@ -194,6 +203,7 @@ SCENARIOS: dict[str, Scenario] = {
         purchase_waited_for_case,
         purchase_mended,
         cancellation_completed,
+        cancellation_agreed,
         cancellation_declined,
         cancellation_withdrawn,
         cancellation_expired,

@@ -100,6 +100,32 @@ CASES = (
         "UPDATE tickets SET closed_at = NULL WHERE order_id = :failed_order",
     ),
     Corruption(
+        "K13",
+        "one of two approvals lost",
+        "DELETE FROM approvals WHERE number = 1 AND cancellation_id = :agreed_case",
+    ),
+    Corruption(
+        "K13",
+        "less granted than given back",
+        "UPDATE approvals SET amount_minor = 1 WHERE number = 1 AND cancellation_id = :agreed_case",
+    ),
+    Corruption(
+        "K13",
+        "settled by somebody else",
+        "UPDATE decisions SET decided_by = 'usr_dana_both' WHERE cancellation_id = :agreed_case",
+    ),
+    Corruption(
+        "K13",
+        "agreed to by the requester",
+        "UPDATE approvals SET approved_by = requester_id WHERE number = 1 AND cancellation_id = :agreeing_case",
+        ("approvals.ck_approvals_not_the_requester",),
+    ),
+    Corruption(
+        "I16",
+        "approved by a policy that asks people",
+        "UPDATE decisions SET decided_by = 'usr_policy', automatic = true WHERE cancellation_id = :agreed_case",
+    ),
+    Corruption(
         "K10",
         "a request number skipped",
         "UPDATE cancellations SET request_number = 3 WHERE id = :waiting_case",

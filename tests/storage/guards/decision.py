@@ -19,7 +19,79 @@ def decide(
     )
 
 
+def agree(case: str, approved_by: str, amount: str = "1", number: int = 2) -> str:
+    """One of several approvals."""
+    return (
+        "INSERT INTO approvals (id, cancellation_id, requester_id, number, stage, approved_by, amount_minor,"
+        f" approved_at) SELECT 'dec_new', id, requester_id, {number}, 'approval', '{approved_by}', {amount},"
+        f" :now FROM cancellations WHERE id = :{case}"
+    )
+
+
+SEVERAL = (
+    Guard(
+        "one decision where two must agree",
+        decide("agreeing_case", "usr_carol_approver"),
+        "decisions_enough_approvals",
+    ),
+    Guard(
+        "a decision by one who did not agree",
+        agree("agreeing_case", "usr_carol_approver")
+        + "; "
+        + decide("agreeing_case", "usr_dana_both"),
+        "decisions_enough_approvals",
+    ),
+    Guard(
+        "a decision for more than one of them granted",
+        agree("agreeing_case", "usr_carol_approver")
+        + "; "
+        + decide("agreeing_case", "usr_carol_approver", amount="2"),
+        "decisions_enough_approvals",
+    ),
+    Guard(
+        "the same person twice",
+        agree("agreeing_case", "usr_bob_approver"),
+        "uq_approvals_cancellation_id_approved_by",
+    ),
+    Guard(
+        "a third approval in the second's place",
+        agree("agreed_case", "usr_dana_both"),
+        "uq_approvals_cancellation_id_number",
+    ),
+    Guard(
+        "an approval by the requester",
+        agree("own_case", "usr_dana_both"),
+        "ck_approvals_not_the_requester",
+    ),
+    Guard(
+        "an approval by no approver",
+        agree("agreeing_case", "usr_sam_sales"),
+        "approvals_by_approver",
+    ),
+    Guard(
+        "one of several approvals above the request",
+        agree("agreeing_case", "usr_carol_approver", amount="requested_minor + 1"),
+        "approvals_within_request",
+    ),
+    Guard(
+        "an approval of no money",
+        agree("agreeing_case", "usr_carol_approver", amount="0"),
+        "ck_approvals_amount_positive",
+    ),
+    Guard(
+        "an approval rewritten",
+        "UPDATE approvals SET amount_minor = 1 WHERE cancellation_id = :agreed_case",
+        "approvals_append_only",
+    ),
+    Guard(
+        "the policy's own verdict where it asks people",
+        decide("waiting_case", "usr_policy"),
+        "decisions_automatic_by_policy",
+    ),
+)
+
 DECISIONS = (
+    *SEVERAL,
     Guard(
         "a decision by the requester",
         decide("own_case", "usr_dana_both"),
