@@ -22,8 +22,8 @@ from portal.commands import (
     documents,
     keys,
     ledger,
-    policy,
     quote,
+    replay,
     rewrap,
     seed,
     stack,
@@ -42,11 +42,12 @@ app = typer.Typer(
 )
 
 # One line per module of portal/commands; each has its own `app` and imports what it needs inside its commands.
+# The module replay adds a command to the group of policy.
 app.add_typer(stack.app)
 app.add_typer(demo.app)
 app.add_typer(seed.app)
 app.add_typer(catalogue.app)
-app.add_typer(policy.app)
+app.add_typer(replay.app)
 app.add_typer(quote.app)
 app.add_typer(keys.app)
 app.add_typer(rewrap.app)

@@ -50,6 +50,7 @@ class Story:
         placed_at: datetime = PLACED_AT,
         sku: str = PER_LINE,
         quantity: int = 2,
+        currency: str = "EUR",
     ) -> None:
         self.database = database
         self.at = placed_at
@@ -57,11 +58,12 @@ class Story:
         self.cancellation_id = new_id(Prefix.CANCELLATION)
         self.line_id = ""
         self.software_id = ""
+        self._currency = currency
         self._draft = OrderLineDraft(sku=sku, quantity=quantity)
 
     def place(self, buyer: str = BUYER, customer: str = CUSTOMER) -> "Story":
         """The order is in the book."""
-        draft = OrderDraft(customer_id=customer, currency="EUR", lines=(self._draft,))
+        draft = OrderDraft(customer_id=customer, currency=self._currency, lines=(self._draft,))
         placed_by = self.person(buyer)
         order.place_order(self.database, draft, self.order_id, placed_by, self.at)
         lines, items = table(OrderLineRow), table(SoftwareItemRow)
@@ -164,13 +166,19 @@ class Story:
             assert record.recorded, record.refusal
         return self
 
-    def decide(self, verdict: Verdict = Verdict.APPROVED, actor: str = APPROVER) -> "Story":
+    def decide(
+        self,
+        verdict: Verdict = Verdict.APPROVED,
+        actor: str = APPROVER,
+        amount_minor: int | None = None,
+    ) -> "Story":
         """The case is settled."""
         attempt = DecisionAttempt(
             id=new_id(Prefix.DECISION),
             cancellation_id=self.cancellation_id,
             actor_id=actor,
             verdict=verdict,
+            amount_minor=amount_minor,
         )
         decision.note_attempt(self.database, attempt, None, self._tick())
         record = decision.record_decision(self.database, self.step(), attempt)

@@ -1,0 +1,90 @@
+"""Long work on a large book: how long it takes for so many rows, on a durable PostgreSQL of its own."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from benchmarks.place import HUMAN_SKU, own_book
+from demo.load import OTHER_REGIMES, load_policies
+from models.base import Value
+from storage.engine import Database
+from storage.replay import replay_cases
+
+Tell = Callable[[str], None]
+_PLACED = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+# One case told by the house's own effects is copied, each copy under names of its own and received a little later.
+_COPIES = (
+    """INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(o, jsonb_build_object(
+      'id', o.id || n, 'number', o.number + n, 'reference', NULL))).*
+      FROM orders o, generate_series(1, :copies) n WHERE o.id = :order_id""",
+    """INSERT INTO order_lines SELECT (jsonb_populate_record(l, jsonb_build_object(
+      'id', l.id || n, 'order_id', l.order_id || n))).*
+      FROM order_lines l, generate_series(1, :copies) n WHERE l.order_id = :order_id""",
+    """INSERT INTO cancellations SELECT (jsonb_populate_record(c, jsonb_build_object(
+      'id', c.id || n, 'order_id', c.order_id || n, 'line_id', c.line_id || n, 'workflow_id', c.workflow_id || n,
+      'received_at', c.received_at + (n % 59) * interval '1 day'))).*
+      FROM cancellations c, generate_series(1, :copies) n WHERE c.order_id = :order_id""",
+    """INSERT INTO decisions SELECT (jsonb_populate_record(d, jsonb_build_object(
+      'id', d.id || n, 'cancellation_id', d.cancellation_id || n))).*
+      FROM decisions d, generate_series(1, :copies) n WHERE d.cancellation_id = :cancellation_id""",
+)
+
+
+class Measured(Value):
+    """One piece of long work."""
+
+    what: str
+    rows: int
+    seconds: float
+
+
+def measure(rows: int, tell: Tell) -> list[Measured]:
+    """Every piece of long work on so many rows, one after the other."""
+    with own_book(keys_per_sku=20) as url:
+        database = Database(url)
+        try:
+            return [_replay(database, rows, tell)]
+        finally:
+            database.close()
+
+
+def _replay(database: Database, rows: int, tell: Tell) -> Measured:
+    tell("filling the book with cases")
+    _fill_cases(database, rows)
+    candidates = load_policies(OTHER_REGIMES[1])
+    tell("replaying them under the terms of July 2022")
+    with _clock() as elapsed, database.reading(whole_book=True) as connection:
+        report = replay_cases(connection, candidates)
+    assert report.cases == rows
+    return Measured(what="policy replay", rows=rows, seconds=elapsed())
+
+
+def _fill_cases(database: Database, rows: int) -> None:
+    from benchmarks.sale import sell_and_decide
+
+    order_id, cancellation_id = sell_and_decide(database, HUMAN_SKU, _PLACED)
+    names = {"order_id": order_id, "cancellation_id": cancellation_id, "copies": rows - 1}
+    with database.transaction() as connection:
+        _without_guards(connection)
+        for copy in _COPIES:
+            connection.execute(text(copy), names)
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+
+
+def _without_guards(connection: Connection) -> None:
+    """Copies of what the guards have let through once need not be held up again."""
+    connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
+@contextmanager
+def _clock() -> Iterator[Callable[[], float]]:
+    began = time.perf_counter()
+    ended: list[float] = []
+    yield lambda: ended[0] - began
+    ended.append(time.perf_counter())
