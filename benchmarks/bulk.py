@@ -3,18 +3,22 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
 from benchmarks.place import HUMAN_SKU, own_book
+from benchmarks.sale import Sale, Till
 from demo.load import OTHER_REGIMES, load_policies
 from models.base import Value
+from models.decision import DecisionAttempt, Verdict
+from models.ids import Prefix, new_id
+from models.step import Step
+from storage import cancellation, decision, ticket
 from storage.engine import Database
 from storage.replay import replay_cases
 
 Tell = Callable[[str], None]
-_PLACED = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 # One case told by the house's own effects is copied, each copy under names of its own and received a little later.
 _COPIES = (
@@ -64,16 +68,36 @@ def _replay(database: Database, rows: int, tell: Tell) -> Measured:
 
 
 def _fill_cases(database: Database, rows: int) -> None:
-    from benchmarks.sale import sell_and_decide
-
-    order_id, cancellation_id = sell_and_decide(database, HUMAN_SKU, _PLACED)
-    names = {"order_id": order_id, "cancellation_id": cancellation_id, "copies": rows - 1}
+    sale = _decided(database)
+    names = {
+        "order_id": sale.order_id,
+        "cancellation_id": sale.cancellation_id,
+        "copies": rows - 1,
+    }
     with database.transaction() as connection:
         _without_guards(connection)
         for copy in _COPIES:
             connection.execute(text(copy), names)
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+
+
+def _decided(database: Database) -> Sale:
+    till = Till(database)
+    [sale] = till.sell(1, HUMAN_SKU)
+    till.receive(sale)
+    step = Step(subject_id=sale.cancellation_id, order_id=sale.order_id, at=datetime.now(UTC))
+    cancellation.validate_window(database, step)
+    ticket.create_ticket(database, step)
+    attempt = DecisionAttempt(
+        id=new_id(Prefix.DECISION),
+        cancellation_id=sale.cancellation_id,
+        actor_id="usr_bob_approver",
+        verdict=Verdict.APPROVED,
+    )
+    decision.note_attempt(database, attempt, None, step.at)
+    decision.record_decision(database, step, attempt)
+    return sale
 
 
 def _without_guards(connection: Connection) -> None:

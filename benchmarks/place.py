@@ -47,26 +47,44 @@ def own_place(keys_per_sku: int) -> Iterator[Place]:
         directory = Path(name)
         # PostgreSQL's account has to pass; nothing can be listed.
         directory.chmod(0o711)
-        postgres = EmbeddedPostgres(directory / "postgres")
         temporal = TemporalServer(
             SEARCH_ATTRIBUTES,
             db_filename=directory / "temporal.db",
             log_file=directory / "temporal.log",
         )
-        try:
-            postgres.start()
-            postgres.create_database()
-            upgrade(postgres.url())
-            _fill(postgres.url(), directory / "files", keys_per_sku)
-            temporal.start()
-            yield Place(
-                data_dir=directory,
-                database_url=postgres.url(),
-                temporal_address=temporal.address,
-            )
-        finally:
-            temporal.stop()
-            postgres.stop()
+        with _filled(directory, keys_per_sku) as database_url:
+            try:
+                temporal.start()
+                yield Place(
+                    data_dir=directory,
+                    database_url=database_url,
+                    temporal_address=temporal.address,
+                )
+            finally:
+                temporal.stop()
+
+
+@contextmanager
+def own_book(keys_per_sku: int) -> Iterator[str]:
+    """The URL of such a PostgreSQL alone."""
+    with tempfile.TemporaryDirectory(prefix="keydesk-bench-") as name, interruptible():
+        directory = Path(name)
+        directory.chmod(0o711)
+        with _filled(directory, keys_per_sku) as database_url:
+            yield database_url
+
+
+@contextmanager
+def _filled(directory: Path, keys_per_sku: int) -> Iterator[str]:
+    postgres = EmbeddedPostgres(directory / "postgres")
+    try:
+        postgres.start()
+        postgres.create_database()
+        upgrade(postgres.url())
+        _fill(postgres.url(), directory / "files", keys_per_sku)
+        yield postgres.url()
+    finally:
+        postgres.stop()
 
 
 def _fill(database_url: str, files: Path, keys_per_sku: int) -> None:

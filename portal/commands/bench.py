@@ -1,5 +1,6 @@
 """`keydesk bench`: the ratios of design.md §10 on this machine, in one run on servers of its own."""
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,3 +88,27 @@ def _show(report: "Report") -> None:
         f"start and first task: {latency.floor_median_ms:.0f} ms"
     )
     console.print(f"{report.machine.cpu_count} CPUs, load {report.machine.load_before:.1f} before")
+
+
+@app.command("bench-bulk")
+def bench_bulk(
+    *,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows each piece works on.")] = 100_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Measure long work on a large book: how many seconds a replay of so many cases takes.
+
+    Starts a PostgreSQL of its own at full durability, removed afterwards.
+    """
+    from benchmarks.bulk import measure
+
+    console = Console(stderr=True)
+    with console.status("bench") as status:
+        found = measure(rows, status.update)
+    if as_json:
+        typer.echo(json.dumps([measured.model_dump() for measured in found]))
+        return
+    table = Table("measured", "rows", "seconds")
+    for measured in found:
+        table.add_row(measured.what, f"{measured.rows:,}", f"{measured.seconds:.1f}")
+    Console().print(table)

@@ -27,7 +27,7 @@ from storage.engine import Database
 from storage.key_import import add_keys
 from storage.policy import add_policies
 from storage.verify import verify
-from tests.factories import PER_LINE
+from tests.factories import PER_LINE, two_people
 from tests.fixtures.counter import eventually
 from tests.fixtures.survivors import (
     HURRIED,
@@ -111,7 +111,7 @@ def ground(
     """Keys for everybody, and one family under a policy whose days are seconds."""
     monkeypatch.setattr(steps, "ATTENTION_AFTER", ATTENTION)
     with database.transaction() as connection:
-        add_policies(connection, [hurried_policy()])
+        add_policies(connection, [hurried_policy(), two_people()])
         for sku in (PER_LINE, HURRIED):
             keys = [SecretStr(key) for key in sample_keys(sku, 100, seed=7)]
             lines = [KeyLine(row=n, sku=sku, product_key=key) for n, key in enumerate(keys)]
@@ -178,6 +178,7 @@ async def killed(ground: Ground, point: Point, limit: asyncio.Semaphore) -> dict
             "ask_requester:<not>", f"ask_requester:{told.question.resource_id}"
         )
         step = step.replace("take_answer:<not>", f"take_answer:{told.reply.resource_id}")
+        step = step.replace("approval:<dec>", f"approval:{told.decision.resource_id}")
         try:
             await dies(ground.victim(told, point.story, f"{step}:{point.edge}"))
             recorded = is_recorded(told, step)

@@ -1,0 +1,13 @@
+"""The measurement of long work does the work it measures."""
+
+from benchmarks.bulk import measure
+
+
+def test_every_piece_works_on_as_many_rows_as_it_says() -> None:
+    heard: list[str] = []
+
+    found = measure(30, heard.append)
+
+    assert [measured.what for measured in found] == ["policy replay"]
+    assert all(measured.rows == 30 and measured.seconds > 0 for measured in found)
+    assert heard
