@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     reveals_per_user_hourly: int = Field(default=10, ge=1)
     reveals_per_partner_daily: int = Field(default=100, ge=1)
+    low_stock: int = Field(
+        default=5, ge=0, description="Operators are told when fewer keys of a SKU are left."
+    )
     link_days: int = Field(default=14, ge=1, le=90)
     link_uses: int = Field(default=50, ge=1, le=10_000)
     crash_at: str | None = Field(

@@ -45,7 +45,13 @@ log = structlog.get_logger()
 
 
 def build_worker(
-    client: Client, database: Database, outbox: OutboxActivities, *, task_queue: str, **options: Any
+    client: Client,
+    database: Database,
+    outbox: OutboxActivities,
+    *,
+    task_queue: str,
+    low_stock: int = 0,
+    **options: Any,
 ) -> Worker:
     """A worker for all workflows and activities; tests and benchmarks build theirs here too.
 
@@ -60,7 +66,7 @@ def build_worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=_activities(database, outbox),
+        activities=_activities(database, outbox, low_stock),
         activity_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
@@ -69,9 +75,9 @@ def build_worker(
     )
 
 
-def _activities(database: Database, outbox: OutboxActivities) -> list[Any]:
+def _activities(database: Database, outbox: OutboxActivities, low_stock: int) -> list[Any]:
     order = OrderActivities(database)
-    key = ProductKeyActivities(database)
+    key = ProductKeyActivities(database, low_stock)
     cancellation = CancellationActivities(database)
     ticket = TicketActivities(database)
     return [
@@ -149,6 +155,7 @@ async def run(settings: Settings) -> None:
         database,
         outbox,
         task_queue=settings.task_queue,
+        low_stock=settings.low_stock,
         on_fatal_error=_report_fatal,
     )
     relay = Relay(Desk(database, client, settings.task_queue))

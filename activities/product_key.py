@@ -11,13 +11,14 @@ from storage.engine import Database
 class ProductKeyActivities:
     """Keys are moved by id inside the database; no key passes through here in clear."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, low_stock: int = 0) -> None:
         self._database = database
+        self._low_stock = low_stock
 
     @activity.defn
     def allocate_keys(self, step: Step) -> Allocation:
         """Take keys from the pool for every line, or none."""
-        return product_key.allocate_keys(self._database, step)
+        return product_key.allocate_keys(self._database, step, self._low_stock)
 
     @activity.defn
     def suspend_key(self, step: Step) -> Done:

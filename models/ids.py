@@ -21,6 +21,8 @@ class Prefix(StrEnum):
     LINE = "lin"
     SOFTWARE = "sft"
     KEY = "key"
+    IMPORT = "imp"
+    ALERT = "alr"
     REVEAL = "rev"
     LINK = "lnk"
     ACCOUNT = "acc"

@@ -11,6 +11,7 @@ class NoticeKind(StrEnum):
     WINDOW_CLOSING = "window_closing"
     ORDER_FINAL = "order_final"
     STOCK_MISSING = "stock_missing"
+    STOCK_LOW = "stock_low"
     APPROVAL_NEEDED = "approval_needed"
     APPROVAL_REMINDER = "approval_reminder"
     APPROVAL_ESCALATED = "approval_escalated"

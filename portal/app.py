@@ -103,6 +103,7 @@ async def compose(
         metrics=metrics,
         public_url=public_url,
         temporal_ui_url=_ui_url(settings),
+        low_stock=settings.low_stock,
         clock=clock,
     )
 

@@ -27,6 +27,7 @@ from portal.commands import (
     rewrap,
     seed,
     stack,
+    stock,
     stuck,
     token,
     verify,
@@ -50,6 +51,7 @@ app.add_typer(catalogue.app)
 app.add_typer(replay.app)
 app.add_typer(quote.app)
 app.add_typer(keys.app)
+app.add_typer(stock.app)
 app.add_typer(rewrap.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)

@@ -115,6 +115,17 @@ class Engine:
             guide=cancellation_view.GUIDE,
         )
 
+    async def wake_purchase(self, order_id: str) -> None:
+        """Have a purchase that waits for keys look again; one that does not run has nobody to wake."""
+        handle = self._client.get_workflow_handle(purchase_workflow_id(order_id))
+        try:
+            await self._call(
+                lambda: handle.signal(PurchaseWorkflow.stock_arrived, rpc_timeout=_CALL_TIMEOUT)
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
     async def ensure_outbox(self) -> None:
         """Keep the one workflow that sends mails running."""
         await self._call(

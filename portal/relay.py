@@ -1,4 +1,4 @@
-"""The relay: gives what the inbox holds to the desk, and starts what a crash left behind."""
+"""The relay: gives what the inbox holds to the desk, starts what a crash left behind, wakes who waited for keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,10 +28,12 @@ from models.receipt import Receipt
 from portal.desk import Desk
 from storage import inbox, left_behind
 from storage.principal import event_source, principal_of
+from storage.stock import servable_orders
 
 LEFT_BEHIND_AFTER = timedelta(seconds=5)
 _EVERY_S = 1.0
 _ENSURE_EVERY = timedelta(seconds=30)
+_WAKE_EVERY = timedelta(seconds=30)
 _BATCH = 50
 _AT_ONCE = 8
 _SUBJECTS = ("ticket_id", "cancellation_id", "software_id")
@@ -46,6 +48,7 @@ class Relay:
         self._desk = desk
         self._poked = asyncio.Event()
         self._outbox_ensured_at: datetime | None = None
+        self._woken_at: dict[str, datetime] = {}
 
     def poke(self) -> None:
         """Something came in; look at once."""
@@ -70,6 +73,7 @@ class Relay:
             self._outbox_ensured_at = now
         await self.deliver_due(now)
         await self.start_left_behind(now)
+        await self.wake_restocked(now)
 
     async def _rest(self, stop: asyncio.Event) -> None:
         self._poked.clear()
@@ -194,6 +198,20 @@ class Relay:
             await self._desk.engine.start_purchase(order_id)
         for cancellation_id in cancellations:
             await self._desk.engine.start_cancellation(cancellation_id)
+
+    async def wake_restocked(self, now: datetime) -> None:
+        """Wake every order whose keys have come, whoever brought them in; not again at once, should it not go on."""
+
+        def read() -> list[str]:
+            with self._desk.database.reading() as connection:
+                return servable_orders(connection)
+
+        servable = await run_in_threadpool(read)
+        self._woken_at = {o: self._woken_at[o] for o in servable if o in self._woken_at}
+        for order_id in servable:
+            if now - self._woken_at.get(order_id, datetime.min.replace(tzinfo=UTC)) >= _WAKE_EVERY:
+                self._woken_at[order_id] = now
+                await self._desk.engine.wake_purchase(order_id)
 
 
 def _chains(items: list[InboxItem]) -> list[list[InboxItem]]:

@@ -14,6 +14,7 @@ from portal.api import (
     policy,
     product,
     software,
+    stock,
     ticket,
 )
 from portal.pages import download, home
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     product.router,
     order.router,
     software.router,
+    stock.router,
     cancellation.router,
     ticket.router,
     credit.router,

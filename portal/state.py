@@ -43,6 +43,7 @@ class PortalState:
     metrics: Metrics
     public_url: str
     temporal_ui_url: str | None
+    low_stock: int
     clock: Callable[[], datetime]
 
 

@@ -13,6 +13,7 @@ class Act(StrEnum):
     READ_CUSTOMER = "read_customer"
     READ_ORDER = "read_order"
     READ_SOFTWARE = "read_software"
+    READ_STOCK = "read_stock"
     PLACE_ORDER = "place_order"
     REVEAL_KEY = "reveal_key"
     GET_DOWNLOAD = "get_download"
@@ -41,6 +42,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_CUSTOMER: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN},
     Act.READ_ORDER: _PARTNER | _HOUSE | _CUSTOMER,
     Act.READ_SOFTWARE: _PARTNER | _HOUSE | _CUSTOMER,
+    Act.READ_STOCK: frozenset({Role.OPERATOR}),
     Act.PLACE_ORDER: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT}),
     Act.REVEAL_KEY: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),
     Act.GET_DOWNLOAD: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),

@@ -22,13 +22,17 @@ from storage import ticket as ticket_book
 from storage.case import load_case
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.stock import raise_alerts
 
 keys = table(ProductKeyRow)
 links = table(DownloadLinkRow)
 
 
-def allocate_keys(database: Database, step: Step) -> Allocation:
-    """Take keys from the pool for every line, or none at all and say which SKUs ran dry."""
+def allocate_keys(database: Database, step: Step, low_stock: int = 0) -> Allocation:
+    """Take keys from the pool for every line, or none at all and say which SKUs ran dry.
+
+    `low_stock` is the threshold of SKUs that have none of their own.
+    """
 
     def work(effect: Effect) -> Allocation:
         connection = effect.connection
@@ -51,6 +55,7 @@ def allocate_keys(database: Database, step: Step) -> Allocation:
         ticket_book.close_incident(connection, step.order_id, step.at)
         count = needed.total()
         effect.audit(SYSTEM_USER, "key.allocated", step.order_id, keys=count)
+        raise_alerts(effect, needed, low_stock)
         return effect.conclude(
             SYSTEM_USER, f"{count} product key(s) were allocated.", Allocation(allocated=True)
         )

@@ -9,10 +9,11 @@ from models.base import Message
 from models.cipher import Sealed
 from models.errors import Invalid, NotFound, Refused, Throttled
 from models.event import OutgoingType
+from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.product_key import KeyState, RevealRequest
 from models.step import Step
-from storage.case import software
+from storage.case import lines, software
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.scope import within
@@ -50,8 +51,7 @@ def reveal_key(
     The fact is committed before anybody opens the key, so a key is never seen unrecorded.
     """
     item = _item(database, principal, software_id)
-    if principal.is_staff and request.reason is None:
-        raise Invalid("reason_required", "House staff say why they look at a customer's key.")
+    _require_reason(principal, item, request.reason)
 
     def work(effect: Effect) -> Reveal:
         connection = effect.connection
@@ -78,6 +78,15 @@ def reveal_key(
     return perform(database, step, "reveal_key", Reveal, work)
 
 
+def _require_reason(principal: Principal, item: Row[Any], reason: str | None) -> None:
+    if reason is not None:
+        return
+    if principal.is_staff:
+        raise Invalid("reason_required", "House staff say why they look at a customer's key.")
+    if CancellationPolicy.model_validate(item.policy).reveal_reason_required:
+        raise Invalid("reason_required", "The terms of this purchase ask for a reason.")
+
+
 def sealed_key(connection: Connection, key_id: str) -> Sealed:
     """The key as it is kept, while it works: a repeated request after its suspension opens nothing."""
     key = connection.execute(select(keys).where(keys.c.id == key_id)).one()
@@ -90,7 +99,11 @@ def sealed_key(connection: Connection, key_id: str) -> Sealed:
 
 
 def _item(database: Database, principal: Principal, software_id: str) -> Row[Any]:
-    query = select(software.c.order_id, software.c.line_id).where(software.c.id == software_id)
+    query = (
+        select(software.c.order_id, software.c.line_id, lines.c.policy)
+        .join(lines, lines.c.id == software.c.line_id)
+        .where(software.c.id == software_id)
+    )
     with database.reading() as connection:
         found = connection.execute(within(query, software, principal)).one_or_none()
     if found is None:

@@ -89,10 +89,15 @@ class Story:
         """From the draft to working keys."""
         return self.place().charge().deliver()
 
-    def run_dry(self) -> "Story":
-        """No key came in time: an incident, and the charge is reversed."""
+    def report_dry_stock(self) -> "Story":
+        """There are no keys: an incident is open."""
         skus = (self._draft.sku,)
         ticket.open_stock_incident(self.database, self.step(self.order_id), skus)
+        return self
+
+    def run_dry(self) -> "Story":
+        """No key came in time: an incident, and the charge is reversed."""
+        self.report_dry_stock()
         step = ActedStep(**self.step(self.order_id).model_dump(), actor_id=SYSTEM_USER)
         ledger.reverse_charge(self.database, step)
         return self

@@ -185,6 +185,11 @@ class PurchaseWorkflow:
             self._cancelled_lines.add(report.line_id)
         workflow.set_current_details(self._details())
 
+    @workflow.signal
+    def stock_arrived(self) -> None:
+        """The pool was filled up: look for keys at once. Noise to an order that does not wait."""
+        self._stock_retry = True
+
     @workflow.update
     async def retry(self, act: OperatorAct) -> PurchaseState:
         """Look for keys, or try the failing step, again at once."""

@@ -8,9 +8,10 @@ from models.tables import (
     principal,
     product_key,
     record,
+    stock,
     ticket,
 )
 from models.tables.column import Row
 
-ROOMS = (principal, catalogue, order, product_key, cancellation, ticket, ledger, record)
+ROOMS = (principal, catalogue, order, product_key, stock, cancellation, ticket, ledger, record)
 METADATA = Row.metadata

@@ -1,4 +1,4 @@
-"""Rows of product keys (encrypted), their events, reveals, and download links."""
+"""Rows of product keys (encrypted), their imports, events, reveals, and download links."""
 
 from datetime import datetime
 
@@ -16,6 +16,19 @@ _LINE = [
 ]
 
 
+class KeyImportRow(Row, table=True):
+    """One key file, known by a keyed fingerprint of its content: nobody can try files against it."""
+
+    __tablename__ = "key_imports"
+    __table_args__ = (CheckConstraint("last_row >= 1", name="last_row"),)
+
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    fingerprint: bytes = Field(unique=True, sa_type=BYTES)
+    last_row: int
+    started_at: datetime = Field(sa_type=INSTANT)
+    started_by: str = Field(sa_type=TEXT)
+
+
 class ProductKeyRow(Row, table=True):
     """A key: ciphertext under its own wrapped data key; the fingerprint makes it unique without showing it."""
 
@@ -26,6 +39,8 @@ class ProductKeyRow(Row, table=True):
         ForeignKeyConstraint(["line_id", "sku"], ["order_lines.id", "order_lines.sku"]),
         UniqueConstraint("line_id", "unit_number"),
         UniqueConstraint("id", "line_id", "partner_id", "customer_id"),
+        UniqueConstraint("import_id", "import_row"),
+        CheckConstraint("num_nonnulls(import_id, import_row) IN (0, 2)", name="imported_whole"),
         CheckConstraint("(state = 'available') = (line_id IS NULL)", name="held_by_line"),
         CheckConstraint(
             "num_nonnulls(line_id, order_id, partner_id, customer_id, unit_number) IN (0, 5)",
@@ -41,6 +56,8 @@ class ProductKeyRow(Row, table=True):
     wrapped_key: bytes = Field(sa_type=BYTES)
     ring_key_id: str = Field(sa_type=TEXT)
     last5: str = Field(sa_type=TEXT)
+    import_id: str | None = Field(default=None, foreign_key="key_imports.id", sa_type=TEXT)
+    import_row: int | None = None
     state: str = Field(default=KeyState.AVAILABLE, sa_type=TEXT)
     state_at: datetime = Field(sa_type=INSTANT)
     state_by: str = Field(sa_type=TEXT)

@@ -12,9 +12,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Callable
 
-    from models.key_import import KeyLine, KeyLineResult
+    from models.key_import import KeyFile, KeyLine, KeyLineResult
+    from storage.engine import Database
     from storage.key_import import Sealer
 
 app = typer.Typer()
@@ -36,23 +37,27 @@ def import_keys(
 ) -> None:
     """Add product keys as available stock, sealed on the way in. Bad rows do not stop good ones.
 
-    Rows are named by number, the heading being row 1; keys are never printed.
+    Rows are named by number, the heading being row 1; keys are never printed. Killed half-way? Give the same
+    file again: it goes on, and says `added already` of what is in.
 
     The exit status is 1 when a row was refused.
     """
     from integrations.cipher.ring import RingCipher
     from integrations.secret_files import ensure_secrets
-    from models.key_import import KeyVerdict
     from portal.commands.book import open_book
-    from portal.key_file import read_key_lines
+    from portal.key_file import read_key_file
     from settings import load
 
     settings = load()
     cipher = RingCipher(ensure_secrets(settings).key_ring)
-    lines = read_key_lines(file)
-    with open_book(settings) as database, database.transaction() as connection:
-        results = _import(connection, lines, cipher, dry_run=dry_run)
-    refused = [result for result in results if result.verdict is not KeyVerdict.ADDED]
+    read = read_key_file(file)
+    with open_book(settings) as database:
+        results = (
+            _judge(database, read, cipher)
+            if dry_run
+            else _import(database, read, cipher, settings.low_stock)
+        )
+    refused = [result for result in results if result.verdict.refused]
     if as_json:
         _print_json(results, refused, dry_run=dry_run)
     else:
@@ -60,29 +65,61 @@ def import_keys(
     raise typer.Exit(1 if refused else 0)
 
 
+def _judge(database: "Database", file: "KeyFile", sealer: "Sealer") -> "list[KeyLineResult]":
+    """A dry run reads only, the whole file in one view of the pool."""
+    from storage.key_import import find_import, judge_keys
+
+    seen = set[bytes]()
+    with database.reading() as connection:
+        source = find_import(connection, file, sealer)
+        return _in_batches(
+            file, lambda lines: judge_keys(connection, lines, sealer, source=source, seen=seen)
+        )
+
+
 def _import(
-    connection: "Connection", lines: "Sequence[KeyLine]", sealer: "Sealer", *, dry_run: bool
+    database: "Database", file: "KeyFile", sealer: "Sealer", low_stock: int
 ) -> "list[KeyLineResult]":
-    """All batches in one transaction; a dry run judges in the same way and takes everything back."""
+    """Every batch is a transaction with its own audit row: what is committed stays, whatever happens next."""
     from datetime import UTC, datetime
 
     from models.ids import SYSTEM_USER
-    from storage.key_import import add_keys, record_import
+    from storage.key_import import add_keys, begin_import, record_import
+    from storage.stock import clear_alerts
 
     at = datetime.now(UTC)
-    results: list[KeyLineResult] = []
-    savepoint = connection.begin_nested()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("product keys", total=len(lines))
-        for start in range(0, len(lines), _BATCH):
-            batch = lines[start : start + _BATCH]
-            results += add_keys(
-                connection, batch, sealer, at=at, by=SYSTEM_USER, reason="key import"
+    with database.transaction() as connection:
+        source = begin_import(connection, file, sealer, at=at, by=SYSTEM_USER)
+
+    def bring_in(lines: "Sequence[KeyLine]") -> "Sequence[KeyLineResult]":
+        with database.transaction() as connection:
+            results = add_keys(
+                connection,
+                lines,
+                sealer,
+                at=at,
+                by=SYSTEM_USER,
+                reason="key import",
+                source=source,
             )
+            record_import(connection, results, at=at, by=SYSTEM_USER, source=source)
+            filled = {result.sku for result in results if result.sku is not None}
+            clear_alerts(connection, filled, low_stock, at=at)
+        return results
+
+    return _in_batches(file, bring_in)
+
+
+def _in_batches(
+    file: "KeyFile", work: "Callable[[Sequence[KeyLine]], Sequence[KeyLineResult]]"
+) -> "list[KeyLineResult]":
+    results: list[KeyLineResult] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("product keys", total=len(file.lines))
+        for start in range(0, len(file.lines), _BATCH):
+            batch = file.lines[start : start + _BATCH]
+            results += work(batch)
             progress.advance(task, len(batch))
-    record_import(connection, results, at=at, by=SYSTEM_USER)
-    if dry_run:
-        savepoint.rollback()
     return results
 
 

@@ -100,6 +100,33 @@ SELECT f.subject, f.detail FROM (
         age=timedelta(seconds=60),
     ),
     Invariant(
+        code="K30",
+        sentence="A key that came by a file has a row of it, and no row brought two keys.",
+        sql="""
+SELECT k.id AS subject, format('row %s of import %s, which has rows 2 to %s',
+                               k.import_row, k.import_id, coalesce(i.last_row::text, 'nowhere')) AS detail
+FROM product_keys k LEFT JOIN key_imports i ON i.id = k.import_id
+WHERE k.import_id IS NOT NULL AND k.import_row BETWEEN 2 AND i.last_row IS NOT TRUE
+UNION ALL
+SELECT min(id), format('row %s of import %s brought %s keys', import_row, import_id, count(*))
+FROM product_keys WHERE import_id IS NOT NULL GROUP BY import_id, import_row HAVING count(*) > 1
+""",
+    ),
+    Invariant(
+        code="K31",
+        sentence="A pool that is low was told of once: a SKU has at most one open alert, raised below its threshold.",
+        sql="""
+SELECT sku AS subject, format('%s alerts are open', count(*)) AS detail
+FROM stock_alerts WHERE cleared_at IS NULL GROUP BY sku HAVING count(*) > 1
+UNION ALL
+SELECT id, format('raised with %s keys left of %s', available, threshold)
+FROM stock_alerts WHERE available >= threshold
+UNION ALL
+SELECT id, format('cleared at %s, raised at %s', cleared_at, raised_at)
+FROM stock_alerts WHERE cleared_at < raised_at
+""",
+    ),
+    Invariant(
         code="K3",
         sentence="A software item's status is that of its keys and its cancellation; each line has one item.",
         sql="""

@@ -1,19 +1,33 @@
 """`keydesk import-keys`, as typed: verdicts by row, nothing on a dry run, and never a key in the output."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from demo.keys import sample_keys
 from models.errors import Invalid
+from models.tables.column import table
+from models.tables.record import AuditRow
 from portal.cli import app
 from storage.engine import Database
-from storage.key_import import stock_levels
+from storage.stock import available_keys
+from storage.verify import verify
 
 SKU = "DG7GMGF0D7FX:0002"
 KEYS = list(sample_keys(SKU, 1200, seed=99))
+MANY = 6000
+ROOT = Path(__file__).parents[2]
+
+_audit = table(AuditRow)
 
 
 @pytest.fixture
@@ -38,7 +52,7 @@ def _csv(*lines: str) -> bytes:
 
 def _stock(database: Database) -> int:
     with database.reading() as connection:
-        return stock_levels(connection)[SKU]
+        return available_keys(connection)[SKU]
 
 
 MIXED = _csv(
@@ -63,7 +77,13 @@ def test_a_mixed_file_is_judged_row_by_row(installation: Database, file: Path) -
     assert json.loads(answer.stdout) == {
         "dry_run": False,
         "rows": 7,
-        "verdicts": {"added": 2, "duplicate": 1, "unknown_sku": 1, "malformed": 3},
+        "verdicts": {
+            "added": 2,
+            "added_already": 0,
+            "duplicate": 1,
+            "unknown_sku": 1,
+            "malformed": 3,
+        },
         "refused": [
             {"row": 4, "sku": SKU, "verdict": "duplicate"},
             {"row": 6, "sku": None, "verdict": "unknown_sku"},
@@ -109,9 +129,61 @@ def test_a_file_of_several_batches_comes_in_whole(installation: Database, file: 
     second = _import(file, "--json")
 
     assert first.exit_code == 0
-    assert second.exit_code == 1
-    assert json.loads(second.stdout)["verdicts"]["duplicate"] == len(KEYS)
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["verdicts"]["added_already"] == len(KEYS)
     assert _stock(installation) == before + len(KEYS)
+
+
+def test_the_keys_of_another_file_are_duplicates(installation: Database, file: Path) -> None:
+    file.write_bytes(_csv(f"{SKU},{KEYS[0]}", f"{SKU},{KEYS[1]}"))
+    _import(file)
+    file.write_bytes(_csv(f"{SKU},{KEYS[1]}", f"{SKU},{KEYS[2]}"))
+
+    dry, real = (json.loads(_import(file, *o, "--json").stdout) for o in (("--dry-run",), ()))
+
+    assert dry["verdicts"] == real["verdicts"]
+    assert real["refused"] == [{"row": 2, "sku": SKU, "verdict": "duplicate"}]
+    assert verify(installation, datetime.now(UTC)).breaches == ()
+
+
+def test_a_run_that_is_killed_half_way_is_continued_by_the_next(
+    installation: Database, file: Path
+) -> None:
+    file.write_bytes(_csv(*(f"{SKU},{key}" for key in sample_keys(SKU, MANY, seed=7))))
+    before = _stock(installation)
+    command = [sys.executable, "-m", "portal.cli", "import-keys", str(file)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        while _stock(installation) == before:
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL
+
+    answer = _import(file, "--json")
+
+    verdicts = json.loads(answer.stdout)["verdicts"]
+    assert answer.exit_code == 0
+    assert verdicts["added_already"] >= 500, "committed batches stay"
+    assert verdicts["added"] > 0, "it was killed half way"
+    assert verdicts["added"] + verdicts["added_already"] == MANY
+    assert _stock(installation) == before + MANY
+    assert _counted(installation) == MANY, "each batch has its audit row, once"
+    assert verify(installation, datetime.now(UTC)).breaches == ()
+
+
+def _counted(database: Database) -> int:
+    """How many keys the house's audit chain says these imports brought."""
+    with database.reading() as connection:
+        rows = connection.execute(
+            select(_audit.c.details).where(_audit.c.action == "keys.imported")
+        )
+        return sum(d["added"][SKU] for d in rows.scalars() if "import_id" in d)
 
 
 @pytest.mark.usefixtures("installation")

@@ -14,8 +14,8 @@ from models.stack import StackError, StackProblem
 from portal.cli import app
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
-from storage.key_import import stock_levels
 from storage.seed import KEYS_PER_SKU
+from storage.stock import available_keys
 
 DEMO = load_demo()
 
@@ -38,7 +38,7 @@ def test_seed_fills_once(installation: Database, tmp_path: Path) -> None:
     assert json.loads(first.stdout)["product_keys"] == KEYS_PER_SKU * len(DEMO.products)
     assert set(json.loads(second.stdout).values()) == {0}
     with installation.reading() as connection:
-        assert set(stock_levels(connection).values()) == {KEYS_PER_SKU}
+        assert set(available_keys(connection).values()) == {KEYS_PER_SKU}
     shelved = {path.name for path in (tmp_path / "files").iterdir()}
     assert shelved == {build.sha256 for product in DEMO.products for build in product.files}
 

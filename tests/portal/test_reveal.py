@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from demo.load import load_policies
 from integrations.cipher.ring import RingCipher
 from models.product_key import KEY_PATTERN
 from models.tables.column import table
 from models.tables.product_key import KeyRevealRow
 from models.tables.record import AuditRow, EffectRow, OutboxRow
+from storage.policy import add_policies
 from storage.software_view import keys
-from tests.factories import BUYER, PER_UNIT, Story
+from tests.factories import BUYER, PER_LINE, PER_UNIT, Story
 from tests.fixtures.stack import Answer, Stack
 
 GLOBAL_ADMIN = "usr_greta_global"
@@ -162,6 +164,32 @@ async def test_odd_but_honest_text_is_kept_as_written(stack: Stack) -> None:
     assert (await stack.caller(BUYER).post(reveal_path(story), {"reason": reason})).status == 201
     with stack.database.reading() as connection:
         assert connection.execute(select(reveals.c.reason)).scalar_one() == reason
+
+
+async def test_where_the_frozen_policy_asks_for_a_reason_there_is_no_reveal_without_one(
+    stack: Stack,
+) -> None:
+    before = stack.story().buy()
+    asking = load_policies()[0].model_copy(
+        update={
+            "id": "pol_perpetual_asking",
+            "skus": (PER_LINE,),
+            "version": 1,
+            "effective_from": datetime.now(UTC) - timedelta(minutes=30),
+            "reveal_reason_required": True,
+        }
+    )
+    with stack.database.transaction() as connection:
+        add_policies(connection, [asking])
+    after = stack.story(placed_at=datetime.now(UTC) - timedelta(minutes=20)).buy()
+    caller = stack.caller(BUYER)
+
+    for body in (None, {}, {"unit_number": 1}):
+        refused = await caller.post(reveal_path(after), body)
+        assert refused.code == "422 reason_required"
+    assert count_reveals(stack) == 0
+    assert (await caller.post(reveal_path(after), {"reason": "Set-up call."})).status == 201
+    assert (await caller.post(reveal_path(before), {})).status == 201, "frozen terms stay"
 
 
 async def test_a_person_may_look_only_so_often(stack: Stack) -> None:

@@ -17,7 +17,8 @@ from models.tables.column import table
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from models.tables.record import AuditRow
 from storage.engine import Database
-from storage.key_import import HOUSE_STREAM, add_keys, record_import, stock_levels
+from storage.key_import import HOUSE_STREAM, add_keys, record_import
+from storage.stock import available_keys
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 SKU = "DG7GMGF0D7FX:0002"
@@ -45,7 +46,7 @@ def _add(
 
 def _stock(database: Database) -> dict[str, int]:
     with database.reading() as connection:
-        return stock_levels(connection)
+        return available_keys(connection)
 
 
 def test_good_keys_come_in_as_available_and_sealed(database: Database, cipher: RingCipher) -> None:

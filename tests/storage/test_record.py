@@ -17,6 +17,7 @@ APPEND_ONLY = (
     "decisions",
     "effects",
     "key_events",
+    "key_imports",
     "key_reveals",
     "ledger_entries",
     "ledger_postings",
@@ -33,6 +34,7 @@ KEPT = (
     "outbox",
     "product_keys",
     "software_items",
+    "stock_alerts",
     "tickets",
 )
 MAY_CHANGE = {
@@ -42,6 +44,7 @@ MAY_CHANGE = {
     "tickets": {"waiting_for_requester", "needs_attention", "closed_at"},
     "download_links": {"uses", "revoked_at"},
     "ledger_accounts": {"balance_minor", "version"},
+    "stock_alerts": {"cleared_at"},
     "product_keys": {
         "state",
         "state_at",
@@ -64,6 +67,8 @@ FROZEN = [
     if column.name not in free and column.identity is None
 ]
 _ROWS_TO_COME = (
+    "INSERT INTO key_imports VALUES ('imp_1', '', 3, :now, 'usr_system')",
+    "INSERT INTO stock_alerts SELECT 'alr_1', min(sku), 5, 4, :now FROM products",
     "INSERT INTO inbox (source, event_id, type, body_sha256, data, received_at, resource_id, status,"
     " attempts, next_attempt_at) VALUES ('house-portal', 'e1', 'portal.order.placed.v1', ''::bytea,"
     " '{}', :now, 'ord_e1', 'received', 0, :now)",
@@ -111,7 +116,7 @@ def test_a_settled_column_does_not_change(table: str, column: str, connection: C
     kind = METADATA.tables[table].columns[column].type.python_type
     other = {
         str: "'other'",
-        int: f"{column} + 1",
+        int: f"coalesce({column}, 0) + 1",
         bytes: "'\\x00'::bytea",
         bool: f"NOT {column}",
         dict: "'{}'",

@@ -18,8 +18,8 @@ from models.tables.principal import UserRow
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from storage.catalogue import list_products
 from storage.engine import Database
-from storage.key_import import stock_levels
 from storage.seed import load
+from storage.stock import available_keys
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 DEMO = load_demo()
@@ -54,7 +54,7 @@ def test_the_first_load_adds_everything(
         assert [_unordered(p) for p in list_products(connection)] == [
             _unordered(p) for p in sorted(DEMO.products, key=lambda p: (p.title, p.sku))
         ]
-        assert set(stock_levels(connection).values()) == {3}
+        assert set(available_keys(connection).values()) == {3}
 
 
 def test_the_second_load_adds_nothing(

@@ -62,12 +62,16 @@ async def purchase_given_up(counter: Counter, _: Trouble) -> Handle:
 
 async def purchase_restocked(counter: Counter, _: Trouble) -> Handle:
     order = await _dry(counter)
-    cipher = RingCipher(SecretStr(make_ring()))
-    keys = [SecretStr(key) for key in sample_keys(PER_UNIT, _MORE_THAN_IN_STOCK, seed=9)]
-    lines = [KeyLine(row=n, sku=PER_UNIT, product_key=key) for n, key in enumerate(keys)]
-    with counter.database.transaction() as connection:
-        add_keys(connection, lines, cipher, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
+    _fill(counter)
     await counter.repair(counter.purchase(order), "retry")
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_woken(counter: Counter, _: Trouble) -> Handle:
+    order = await _dry(counter)
+    _fill(counter)
+    await counter.house.desk.engine.wake_purchase(order.id)
     await counter.ending(order)
     return counter.purchase(order)
 
@@ -200,6 +204,7 @@ SCENARIOS: dict[str, Scenario] = {
         purchase_failed,
         purchase_given_up,
         purchase_restocked,
+        purchase_woken,
         purchase_waited_for_case,
         purchase_mended,
         cancellation_completed,
@@ -216,6 +221,15 @@ SCENARIOS: dict[str, Scenario] = {
         outbox_working,
     )
 }
+
+
+def _fill(counter: Counter) -> None:
+    """An import brings enough for the largest order."""
+    cipher = RingCipher(SecretStr(make_ring()))
+    keys = [SecretStr(key) for key in sample_keys(PER_UNIT, _MORE_THAN_IN_STOCK, seed=9)]
+    lines = [KeyLine(row=n, sku=PER_UNIT, product_key=key) for n, key in enumerate(keys)]
+    with counter.database.transaction() as connection:
+        add_keys(connection, lines, cipher, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
 
 
 async def _dry(counter: Counter) -> Order:

@@ -80,6 +80,44 @@ KEYS = (
         "UPDATE key_reveals SET revealed_at = revealed_at + interval '1 day' WHERE line_id = :cancelled_line",
     ),
     Corruption(
+        "K30",
+        "a row beyond its file",
+        "INSERT INTO key_imports VALUES ('imp_1', '', 3, :now, 'usr_system');"
+        " UPDATE product_keys SET import_id = 'imp_1', import_row = 4 WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "K30",
+        "a file that is gone",
+        "UPDATE product_keys SET import_id = 'imp_1', import_row = 4 WHERE line_id = :final_line",
+    ),
+    Corruption(
+        "K30",
+        "two keys from one row",
+        "INSERT INTO key_imports VALUES ('imp_1', '', 3, :now, 'usr_system');"
+        " UPDATE product_keys SET import_id = 'imp_1', import_row = 2"
+        " WHERE line_id IN (:final_line, :waiting_line)",
+        ("product_keys.uq_product_keys_import_id_import_row",),
+    ),
+    Corruption(
+        "K31",
+        "two open alerts of one pool",
+        "INSERT INTO stock_alerts SELECT 'alr_' || n, min(sku), 5, 4, :now FROM products, generate_series(1, 2) n"
+        " GROUP BY n",
+        ("uq_stock_alerts_one_open",),
+    ),
+    Corruption(
+        "K31",
+        "an alert of a full pool",
+        "INSERT INTO stock_alerts SELECT 'alr_1', min(sku), 5, 5, :now FROM products",
+        ("stock_alerts.ck_stock_alerts_below",),
+    ),
+    Corruption(
+        "K31",
+        "an alert that ended before it began",
+        "INSERT INTO stock_alerts SELECT 'alr_1', min(sku), 5, 4, :now, :now - interval '1 day' FROM products",
+        ("stock_alerts.ck_stock_alerts_cleared_later",),
+    ),
+    Corruption(
         "K3",
         "active though cancelled",
         "UPDATE software_items SET status = 'active' WHERE id = :cancelled_software",

@@ -56,6 +56,67 @@ KEYS = (
         "ck_product_keys_held_by_line",
     ),
     Guard(
+        "a revealed key back in the pool",
+        "UPDATE product_keys SET state = 'available' WHERE line_id = :final_line",
+        "product_keys_move",
+    ),
+    Guard(
+        "a key that forgets whose it was",
+        "UPDATE product_keys SET line_id = NULL, order_id = NULL, partner_id = NULL, customer_id = NULL,"
+        " unit_number = NULL WHERE line_id = :final_line",
+        "product_keys_one_line",
+    ),
+    Guard(
+        "two keys from one row of a file",
+        "INSERT INTO key_imports VALUES ('imp_1', '', 3, :now, 'usr_system'); "
+        + copied(
+            "product_keys",
+            "id = (SELECT min(id) FROM product_keys WHERE state = 'available')",
+            id="'key_a'",
+            fingerprint="'a'",
+            import_id="'imp_1'",
+            import_row="2",
+        )
+        + "; "
+        + copied(
+            "product_keys",
+            "id = (SELECT min(id) FROM product_keys WHERE state = 'available')",
+            id="'key_b'",
+            fingerprint="'b'",
+            import_id="'imp_1'",
+            import_row="2",
+        ),
+        "uq_product_keys_import_id_import_row",
+    ),
+    Guard(
+        "a key from a row of no file",
+        copied(
+            "product_keys",
+            "id = (SELECT min(id) FROM product_keys WHERE state = 'available')",
+            id="'key_a'",
+            fingerprint="'a'",
+            import_row="2",
+        ),
+        "ck_product_keys_imported_whole",
+    ),
+    Guard(
+        "one file imported as two",
+        "INSERT INTO key_imports VALUES ('imp_1', '', 3, :now, 'usr_system'),"
+        " ('imp_2', '', 3, :now, 'usr_system')",
+        "uq_key_imports_fingerprint",
+    ),
+    Guard(
+        "a second open alert of a pool",
+        "INSERT INTO stock_alerts SELECT 'alr_' || n, min(sku), 5, 4, :now FROM products, generate_series(1, 2) n"
+        " GROUP BY n",
+        "uq_stock_alerts_one_open",
+    ),
+    Guard(
+        "an alert of a full pool",
+        "INSERT INTO stock_alerts SELECT 'alr_1', min(sku), 5, 5, :now FROM products",
+        "ck_stock_alerts_below",
+    ),
+    Guard(
         "a link used too often",
         "UPDATE download_links SET uses = max_uses + 1",
         "ck_download_links_uses",
