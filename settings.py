@@ -9,6 +9,8 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.statement import Issuer
+
 _SECRETS = ("token_secret", "key_ring", "event_secrets", "smtp_password", "database_url")
 
 
@@ -74,6 +76,9 @@ class Settings(BaseSettings):
     low_stock: int = Field(
         default=5, ge=0, description="Operators are told when fewer keys of a SKU are left."
     )
+    issuer_name: str = "Keydesk"
+    issuer_address: str | None = None
+    issuer_registration: str | None = None
     link_days: int = Field(default=14, ge=1, le=90)
     link_uses: int = Field(default=50, ge=1, le=10_000)
     crash_at: str | None = Field(
@@ -130,6 +135,15 @@ class Settings(BaseSettings):
         text = self.run_file.read_text(encoding="utf-8")
         stack = RunningStack.model_validate(json.loads(text))
         return stack if _runs(stack.supervisor_pid) else None
+
+
+def issuer_of(settings: Settings) -> Issuer:
+    """The house as statements and credit notes name it."""
+    return Issuer(
+        name=settings.issuer_name,
+        address=settings.issuer_address,
+        registration=settings.issuer_registration,
+    )
 
 
 def _runs(pid: int) -> bool:

@@ -32,6 +32,8 @@ class Prefix(StrEnum):
     NOTE = "not"
     DECISION = "dec"
     CREDIT = "crd"
+    STATEMENT = "sta"
+    CREDIT_NOTE = "crn"
     EVENT = "evt"
     NOTICE = "ntc"
     ACT = "act"

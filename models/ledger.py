@@ -9,11 +9,15 @@ from models.money import Money
 
 
 class AccountKind(StrEnum):
-    """`receivable`: what the partner owes. `sales`: what was sold. `refunds`: what was given back."""
+    """`receivable`: what the partner owes and no statement claims yet. `billed`: what statements claim.
+
+    `sales`: what was sold. `refunds`: what was given back.
+    """
 
     RECEIVABLE = "receivable"
     SALES = "sales"
     REFUNDS = "refunds"
+    BILLED = "billed"
 
 
 class EntryKind(StrEnum):
@@ -22,6 +26,7 @@ class EntryKind(StrEnum):
     CHARGE = "charge"
     REVERSAL = "reversal"
     CREDIT = "credit"
+    SETTLEMENT = "settlement"
 
 
 class Posting(Value):
@@ -35,12 +40,13 @@ class Posting(Value):
 
 
 class Entry(Value):
-    """One balanced movement."""
+    """One balanced movement; a settlement belongs to a statement, everything else to an order."""
 
     id: str
     kind: EntryKind
     business_key: str
     partner_id: str
-    order_id: str
+    order_id: str | None
+    statement_id: str | None = None
     booked_at: AwareDatetime
     postings: tuple[Posting, ...]

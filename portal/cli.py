@@ -27,6 +27,7 @@ from portal.commands import (
     rewrap,
     seed,
     stack,
+    statement,
     stock,
     stuck,
     token,
@@ -57,6 +58,7 @@ app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)
 app.add_typer(ledger.app)
+app.add_typer(statement.app)
 app.add_typer(bench.app)
 app.add_typer(documents.app)
 

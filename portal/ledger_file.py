@@ -33,16 +33,19 @@ _COLUMNS = (
     "amount_minor",
     "account_version",
     "balance_after_minor",
+    "statement_id",
 )
 
 # Refunds lessen revenue, so they stand beside sales and not among the expenses.
 _HLEDGER_ROOTS = {
     AccountKind.RECEIVABLE: "assets:receivable",
+    AccountKind.BILLED: "assets:billed",
     AccountKind.SALES: "revenues:sales",
     AccountKind.REFUNDS: "revenues:refunds",
 }
 _BEANCOUNT_ROOTS = {
     AccountKind.RECEIVABLE: "Assets:Receivable",
+    AccountKind.BILLED: "Assets:Billed",
     AccountKind.SALES: "Income:Sales",
     AccountKind.REFUNDS: "Income:Refunds",
 }
@@ -61,7 +64,7 @@ def _row(entry: Entry, posting: Posting) -> tuple[str | int, ...]:
         entry.booked_at.isoformat(),
         entry.kind,
         entry.business_key,
-        entry.order_id,
+        entry.order_id or "",
         entry.partner_id,
         posting.account_kind,
         posting.account_id,
@@ -70,6 +73,7 @@ def _row(entry: Entry, posting: Posting) -> tuple[str | int, ...]:
         posting.amount.amount_minor,
         posting.account_version,
         posting.balance_after_minor,
+        entry.statement_id or "",
     )
 
 
@@ -117,6 +121,8 @@ def decimal_text(money: Money) -> str:
 
 
 def _title(entry: Entry) -> str:
+    if entry.order_id is None:
+        return f"{entry.kind} of statement {entry.statement_id}"
     return f"{entry.kind} of order {entry.order_id}"
 
 

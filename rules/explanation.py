@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from models.base import Value
 from models.cancellation import IneligibilityReason, Quote
-from models.money import Money
 from models.outlook import (
     Counterfactual,
     CreditStep,
@@ -14,6 +13,7 @@ from models.outlook import (
     QuoteRecord,
 )
 from models.policy import RefundType
+from rules.money import money_text
 
 
 class Phrases(Value):
@@ -125,7 +125,6 @@ _CZECH = Phrases(
 )
 
 _PHRASES = {Language.ENGLISH: _ENGLISH, Language.CZECH: _CZECH}
-_CZECH_FIGURES = str.maketrans({",": "\N{NO-BREAK SPACE}", ".": ",", " ": "\N{NO-BREAK SPACE}"})
 
 
 def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
@@ -133,7 +132,7 @@ def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
     phrases = _PHRASES[language]
     return phrases.verdict.format(
         received=_instant(quote.received_at, language),
-        verdict=_verdict(quote, phrases).format(credit=_money(quote.credit, language)),
+        verdict=_verdict(quote, phrases).format(credit=money_text(quote.credit, language)),
         closes=phrases.closes if quote.received_at <= quote.deadline else phrases.closed,
         deadline=_instant(quote.deadline, language),
     )
@@ -169,14 +168,14 @@ def _step(quote: Quote, step: CreditStep, language: Language) -> str:
     return pattern.format(
         begins=_instant(step.begins_at, language),
         ends=_instant(step.ends_at, language),
-        credit=_money(step.credit, language),
-        credit_at_end=_money(step.credit_at_end, language),
+        credit=money_text(step.credit, language),
+        credit_at_end=money_text(step.credit_at_end, language),
     )
 
 
 def _counterfactual(quote: Quote, other: Counterfactual, language: Language) -> str:
     phrases = _PHRASES[language]
-    credit = _money(other.credit, language)
+    credit = money_text(other.credit, language)
     past = other.accepted_until < quote.received_at
     conditions = [phrases.conditions[change].format(credit=credit) for change in other.changes]
     opens = phrases.condition_opens if conditions else ""
@@ -186,11 +185,6 @@ def _counterfactual(quote: Quote, other: Counterfactual, language: Language) -> 
         conditions=opens + phrases.condition_joins.join(conditions),
         credit=credit,
     )
-
-
-def _money(money: Money, language: Language) -> str:
-    """1,029.00 EUR, in Czech 1 029,00 EUR."""
-    return str(money) if language is Language.ENGLISH else str(money).translate(_CZECH_FIGURES)
 
 
 def _instant(moment: datetime, language: Language) -> str:

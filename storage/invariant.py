@@ -26,7 +26,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | I23     | one open cancellation per line              | x | x |   |
 | I24     | Temporal and the database agree             |   |   | x |
 | I25     | no secret in clear: a canary test's work    |   |   |   |
-| K1-K13  | our own: see the sentences                  |   | x |   |
+| K1-K31  | our own: see the sentences                  |   | x |   |
 """
 
 from datetime import timedelta

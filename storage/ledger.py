@@ -1,8 +1,8 @@
-"""The double-entry ledger: charging an order, reversing the charge, booking a credit."""
+"""The double-entry ledger: charging an order, reversing the charge, booking a credit, settling a statement."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -12,6 +12,7 @@ from models.ledger import AccountKind, EntryKind
 from models.notice import NoticeKind
 from models.order import OrderStatus
 from models.software import SoftwareStatus
+from models.statement import Account, Statement
 from models.step import ActedStep, Done, Step
 from models.tables.column import table
 from models.tables.ledger import AccountRow, EntryRow, PostingRow
@@ -33,7 +34,7 @@ def charge_order(database: Database, step: Step) -> Done:
         effect.belongs_to(order.partner_id, order.customer_id)
         _post(
             effect.connection,
-            order,
+            _owner(order),
             kind=EntryKind.CHARGE,
             business_key=effect_key(order.id, "charge"),
             at=step.at,
@@ -65,7 +66,7 @@ def reverse_charge(database: Database, step: ActedStep) -> Done:
             return effect.conclude(step.actor_id, "The order was closed uncharged.", Done())
         _post(
             connection,
-            order,
+            _owner(order),
             kind=EntryKind.REVERSAL,
             business_key=effect_key(order.id, "reversal"),
             at=step.at,
@@ -104,7 +105,7 @@ def post_credit(
     """Give money back: debit refunds, credit receivable. Returns the entry's id."""
     return _post(
         connection,
-        order,
+        _owner(order),
         kind=EntryKind.CREDIT,
         business_key=key,
         at=at,
@@ -115,9 +116,47 @@ def post_credit(
     )
 
 
+def post_settlement(connection: Connection, account: Account, statement: Statement) -> str | None:
+    """Move what the statement claims: debit billed, credit receivable. Returns the entry's id, if it is anything."""
+    if statement.due.amount_minor == 0:
+        return None
+    return _post(
+        connection,
+        _Owner(account.partner_id, account.currency),
+        kind=EntryKind.SETTLEMENT,
+        business_key=effect_key(statement.id, "settlement"),
+        at=statement.issued_at,
+        debit=AccountKind.BILLED,
+        credit=AccountKind.RECEIVABLE,
+        amount_minor=statement.due.amount_minor,
+    )
+
+
+def lock_account(connection: Connection, account: Account, kind: AccountKind) -> None:
+    """Until this transaction ends nobody posts to the partner's account of this kind."""
+    own = select(accounts.c.id).where(
+        accounts.c.partner_id == account.partner_id,
+        accounts.c.currency == account.currency,
+        accounts.c.kind == kind,
+    )
+    connection.execute(own.with_for_update())
+
+
+class _Owner(NamedTuple):
+    """Whose money moves, and for which order, if for one."""
+
+    partner_id: str
+    currency: str
+    order_id: str | None = None
+
+
+def _owner(order: Row[Any]) -> _Owner:
+    return _Owner(order.partner_id, order.currency, order.id)
+
+
 def _post(
     connection: Connection,
-    order: Row[Any],
+    owner: _Owner,
     *,
     kind: EntryKind,
     business_key: str,
@@ -129,27 +168,27 @@ def _post(
     reverses_id: str | None = None,
 ) -> str:
     """The one writer of money. Versions and balances are filled by the database as the postings land."""
-    account_ids = _accounts(connection, order.partner_id, order.currency, (debit, credit))
+    account_ids = _accounts(connection, owner.partner_id, owner.currency, (debit, credit))
     entry_id = new_id(Prefix.ENTRY)
     connection.execute(
         insert(entries).values(
             id=entry_id,
             kind=kind,
             business_key=business_key,
-            partner_id=order.partner_id,
-            order_id=order.id,
+            partner_id=owner.partner_id,
+            order_id=owner.order_id,
             line_id=line_id,
-            currency=order.currency,
+            currency=owner.currency,
             booked_at=at,
             reverses_id=reverses_id,
         )
     )
     sides = {account_ids[debit]: amount_minor, account_ids[credit]: -amount_minor}
-    owner = {"entry_id": entry_id, "partner_id": order.partner_id, "currency": order.currency}
+    owned = {"entry_id": entry_id, "partner_id": owner.partner_id, "currency": owner.currency}
     # Accounts are locked in the order of their ids, so that two entries can never wait for each other.
     connection.execute(
         insert(postings),
-        [owner | {"account_id": a, "amount_minor": m} for a, m in sorted(sides.items())],
+        [owned | {"account_id": a, "amount_minor": m} for a, m in sorted(sides.items())],
     )
     return entry_id
 

@@ -8,7 +8,11 @@ from sqlalchemy import Connection, Row, func, select
 
 from models.ledger import AccountKind, Entry, EntryKind, Posting
 from models.money import Money
+from models.tables.column import table
+from models.tables.statement import StatementRow
 from storage.ledger import accounts, entries, postings
+
+_statements = table(StatementRow)
 
 _BATCH = 1000
 
@@ -28,9 +32,11 @@ def read_entries(connection: Connection) -> Iterator[Entry]:
             postings.c.account_version,
             postings.c.amount_minor,
             postings.c.balance_after_minor,
+            _statements.c.id.label("statement_id"),
         )
         .join(postings, postings.c.entry_id == entries.c.id)
         .join(accounts, accounts.c.id == postings.c.account_id)
+        .outerjoin(_statements, _statements.c.settlement_id == entries.c.id)
         .order_by(entries.c.booked_at, entries.c.id, postings.c.amount_minor.desc())
     )
     for _, group in groupby(rows, key=lambda row: row.id):
@@ -45,6 +51,7 @@ def _entry(rows: list[Row[Any]]) -> Entry:
         business_key=first.business_key,
         partner_id=first.partner_id,
         order_id=first.order_id,
+        statement_id=first.statement_id,
         booked_at=first.booked_at,
         postings=tuple(_posting(row) for row in rows),
     )

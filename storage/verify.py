@@ -15,6 +15,7 @@ from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
 from storage.invariants.product_key import PRODUCT_KEYS
 from storage.invariants.record import RECORDS
+from storage.invariants.statement import STATEMENTS
 from storage.invariants.tenancy import TENANCY
 
 Progress = Callable[[Invariant], None]
@@ -31,7 +32,10 @@ def _place(invariant: Invariant) -> tuple[str, int]:
 
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
-    sorted((*LEDGER, *ORDERS, *PRODUCT_KEYS, *CANCELLATIONS, *TENANCY, *RECORDS), key=_place)
+    sorted(
+        (*LEDGER, *ORDERS, *PRODUCT_KEYS, *CANCELLATIONS, *TENANCY, *RECORDS, *STATEMENTS),
+        key=_place,
+    )
 )
 """Every rule that is checked, in the order of its code."""
 

@@ -41,14 +41,16 @@ class EntryRow(Row, table=True):
             ["orders.id", "orders.partner_id", "orders.currency"],
         ),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal"),
+        CheckConstraint("(kind = 'settlement') = (order_id IS NULL)", name="settlement"),
         Index("ix_ledger_entries_order", "order_id"),
+        Index("ix_ledger_entries_account", "partner_id", "currency", "booked_at"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     kind: str = Field(sa_type=TEXT)
     business_key: str = Field(sa_type=TEXT)
     partner_id: str = Field(foreign_key="partners.id", sa_type=TEXT)
-    order_id: str = Field(sa_type=TEXT)
+    order_id: str | None = Field(default=None, sa_type=TEXT)
     line_id: str | None = Field(default=None, sa_type=TEXT)
     currency: str = Field(sa_type=TEXT)
     booked_at: datetime = Field(sa_type=INSTANT)

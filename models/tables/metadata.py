@@ -8,10 +8,22 @@ from models.tables import (
     principal,
     product_key,
     record,
+    statement,
     stock,
     ticket,
 )
 from models.tables.column import Row
 
-ROOMS = (principal, catalogue, order, product_key, stock, cancellation, ticket, ledger, record)
+ROOMS = (
+    principal,
+    catalogue,
+    order,
+    product_key,
+    stock,
+    cancellation,
+    ticket,
+    ledger,
+    record,
+    statement,
+)
 METADATA = Row.metadata

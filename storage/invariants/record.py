@@ -100,7 +100,7 @@ SELECT f.act, format('no audit row %s for %s in %s', f.action, f.subject_id, f.s
 FROM (
   SELECT id AS act, order_id AS stream, order_id AS subject_id,
          CASE kind WHEN 'charge' THEN 'order.charged' ELSE 'order.charge_reversed' END AS action
-  FROM ledger_entries WHERE kind <> 'credit'
+  FROM ledger_entries WHERE kind IN ('charge', 'reversal')
   UNION ALL SELECT id, order_id, id, 'credit.booked' FROM credits
   UNION ALL SELECT d.id, k.order_id, k.id, 'cancellation.' || d.verdict
             FROM decisions d JOIN cancellations k ON k.id = d.cancellation_id

@@ -25,6 +25,7 @@ def test_the_page_names_only_what_refuses(empty_database: Database) -> None:
                     "SELECT conname FROM pg_constraint UNION SELECT indexname FROM pg_indexes"
                     " UNION SELECT relname || suffix FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid,"
                     " (VALUES ('append_only', '_append_only'), ('move', '_move'),"
+                    " ('before_statement', '_before_statement'), ('given', '_number_given'),"
                     " ('move', '_first_status'), ('move', '_first_state')) s (trigger, suffix)"
                     " WHERE tgname = trigger"
                 )

@@ -1,11 +1,11 @@
-"""`keydesk export-ledger` before real judges: beancount's checker, and hledger's where it is installed."""
+"""`keydesk export-ledger` before judges: beancount's checker, hledger's where it is installed, our own for CSV."""
 
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -18,16 +18,20 @@ from models.money import Money
 from portal.cli import app
 from portal.ledger_file import WRITERS, LedgerFormat
 from storage.engine import Database
-from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, Story, tell_all
+from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, PLACED_AT, Story, tell_all
+from tests.fixtures.closing import close_statements
 
 _CHECKS = {
     LedgerFormat.BEANCOUNT: [str(Path(sys.executable).with_name("bean-check")), "--no-cache"],
+    LedgerFormat.CSV: [sys.executable, str(Path(__file__).parents[1] / "fixtures/csv_judge.py")],
     LedgerFormat.HLEDGER: ["hledger", "check", "--strict", "ordereddates", "-f"],
 }
 PRESENT = [layout for layout, command in _CHECKS.items() if shutil.which(command[0])]
 """hledger is a program of the system (Debian has it), beancount is one of the environment and always there."""
 
-_AMOUNT = re.compile(r"^ +\S+  (?P<amount>-?\d+(\.(?P<fraction>\d+))?) [A-Z]{3}$", re.MULTILINE)
+_AMOUNT = re.compile(
+    r"(^ +\S+  |,[A-Z]{3},)(?P<amount>-?\d+(\.(?P<fraction>\d+))?)( [A-Z]{3}$|,)", re.MULTILINE
+)
 
 
 def _judge(layout: LedgerFormat, ledger: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -59,12 +63,14 @@ def _with_one_cent_more(ledger: str, number: int) -> str:
 
 @pytest.fixture
 def export(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[LedgerFormat], str]:
-    """The export of a book with two partners: charges, a reversal, credits, on two days."""
+    """The export of a book with two partners: charges, a reversal, credits and settlements, on several days."""
     monkeypatch.setenv("KEYDESK_DATABASE_URL", database.url)
     tell_all(database)
     Story(database, placed_at=datetime(2026, 3, 3, 23, 50, tzinfo=UTC)).place(
         OTHER_BUYER, OTHER_CUSTOMER
     ).charge()
+    close_statements(database, PLACED_AT + timedelta(minutes=5))
+    close_statements(database, datetime(2026, 4, 1, tzinfo=UTC))
 
     def run(layout: LedgerFormat) -> str:
         result = CliRunner().invoke(app, ["export-ledger", "--format", layout])
@@ -74,8 +80,8 @@ def export(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[Led
     return run
 
 
-def test_beancount_is_always_among_the_judges() -> None:
-    assert LedgerFormat.BEANCOUNT in PRESENT
+def test_beancount_and_our_own_are_always_among_the_judges() -> None:
+    assert {LedgerFormat.BEANCOUNT, LedgerFormat.CSV} <= set(PRESENT)
 
 
 @pytest.mark.parametrize("layout", PRESENT)
@@ -84,7 +90,8 @@ def test_the_checker_finds_the_ledger_right(
 ) -> None:
     ledger = export(layout)
 
-    assert {"charge", "reversal", "credit"} <= set(re.findall(r"(\w+) of order", ledger))
+    for kind in EntryKind:
+        assert re.search(rf"\b{kind}\b", ledger), kind
     _assert_right(layout, ledger, tmp_path)
 
 
@@ -109,7 +116,7 @@ def _entry(number: int, currency: str, amount_minor: int) -> Entry:
         booked_at=datetime(2026, 3, number, tzinfo=UTC),
         postings=tuple(
             Posting(
-                account_id=f"acc_{kind}",
+                account_id=f"acc_{kind}_{number}",
                 account_kind=kind,
                 amount=Money(amount_minor=minor, currency=currency),
                 account_version=1,
@@ -144,7 +151,7 @@ def test_the_checker_catches_the_smallest_unit_of_every_currency(
     _assert_caught(layout, planted, tmp_path, "balance")
 
 
-@pytest.mark.parametrize("layout", PRESENT)
+@pytest.mark.parametrize("layout", [p for p in PRESENT if p is not LedgerFormat.CSV])
 def test_the_checker_misses_what_is_not_declared(layout: LedgerFormat, tmp_path: Path) -> None:
     """Strictness itself is at work: what is not declared is refused."""
     declarations = (

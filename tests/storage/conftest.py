@@ -8,6 +8,7 @@ import pytest
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
 from tests.factories import PLACED_AT, Story, tell_all
+from tests.fixtures.closing import close_statements
 from tests.fixtures.postgres import copy_of
 
 OTHERS = {
@@ -25,9 +26,18 @@ class Scene:
         # Later than the ages that rules allow for, and before the mails of the scene are overdue.
         self.now: datetime = PLACED_AT + timedelta(minutes=40)
 
+        # Between the charges and the first reversal, so that the later statements come with credit notes.
+        (first,) = close_statements(database, PLACED_AT + timedelta(minutes=3, seconds=30))
+        (later,) = close_statements(database, PLACED_AT + timedelta(minutes=38))
+        self.statements: dict[str, object] = {
+            "first_statement": first.id,
+            "later_statement": later.id,
+            "note": later.credit_notes[0].id,
+        }
+
     def names(self) -> dict[str, object]:
-        """What statements may bind: `:now`, the others, and `:final_order`, `_line`, `_case`, `_software`."""
-        names: dict[str, object] = {"now": self.now, **OTHERS}
+        """What SQL may bind: `:now`, the others, two statements and a note, and `:final_order`, `_line`, `_case`, …"""
+        names: dict[str, object] = {"now": self.now, **OTHERS, **self.statements}
         for chapter, story in self.stories.items():
             names[f"{chapter}_order"] = story.order_id
             names[f"{chapter}_line"] = story.line_id

@@ -10,6 +10,7 @@ from tests.storage.guards.case import CASES
 from tests.storage.guards.decision import DECISIONS
 from tests.storage.guards.money import MONEY
 from tests.storage.guards.product_key import KEYS
+from tests.storage.guards.statement import STATEMENTS
 from tests.storage.guards.tenancy import TENANTS
 
 GUARDS = {
@@ -20,6 +21,7 @@ GUARDS = {
         ("case", CASES),
         ("key", KEYS),
         ("another tenant", TENANTS),
+        ("statement", STATEMENTS),
     )
     for guard in guards
 }

@@ -12,6 +12,7 @@ from tests.storage.conftest import Scene
 
 APPEND_ONLY = (
     "audit",
+    "credit_notes",
     "credits",
     "decision_attempts",
     "decisions",
@@ -23,6 +24,9 @@ APPEND_ONLY = (
     "ledger_postings",
     "order_lines",
     "policies",
+    "renditions",
+    "statement_entries",
+    "statements",
     "ticket_notes",
 )
 KEPT = (
@@ -30,6 +34,7 @@ KEPT = (
     "download_links",
     "inbox",
     "ledger_accounts",
+    "number_series",
     "orders",
     "outbox",
     "product_keys",
@@ -38,6 +43,7 @@ KEPT = (
     "tickets",
 )
 MAY_CHANGE = {
+    "number_series": {"last"},
     "orders": {"status", "status_at"},
     "software_items": {"status", "status_at"},
     "cancellations": {"status", "status_at", "quote"},
@@ -72,6 +78,7 @@ _ROWS_TO_COME = (
     "INSERT INTO inbox (source, event_id, type, body_sha256, data, received_at, resource_id, status,"
     " attempts, next_attempt_at) VALUES ('house-portal', 'e1', 'portal.order.placed.v1', ''::bytea,"
     " '{}', :now, 'ord_e1', 'received', 0, :now)",
+    "INSERT INTO renditions SELECT id, 'en', id, NULL, content, sha256, :now FROM statements",
     "INSERT INTO ticket_notes (id, ticket_id, author_id, audience, text, written_at)"
     " SELECT 'not_1', id, 'usr_bob_approver', 'internal', 'A note.', :now FROM tickets LIMIT 1",
 )
