@@ -11,7 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.statement import Issuer
 
-_SECRETS = ("token_secret", "key_ring", "event_secrets", "smtp_password", "database_url")
+_SECRETS = (
+    "token_secret",
+    "key_ring",
+    "revocation_ring",
+    "event_secrets",
+    "smtp_password",
+    "database_url",
+)
 
 
 class Mode(StrEnum):
@@ -58,6 +65,7 @@ class Settings(BaseSettings):
     oidc_jwks_file: Path | None = None
     token_secret: SecretStr | None = None
     key_ring: SecretStr | None = None
+    revocation_ring: SecretStr | None = None
     event_secrets: SecretStr | None = None
     smtp_host: str | None = None
     smtp_port: int = 587
@@ -103,7 +111,13 @@ class Settings(BaseSettings):
             return self
         missing = [
             name
-            for name in ("database_url", "temporal_address", "key_ring", "event_secrets")
+            for name in (
+                "database_url",
+                "temporal_address",
+                "key_ring",
+                "revocation_ring",
+                "event_secrets",
+            )
             if getattr(self, name) is None
         ]
         if missing:

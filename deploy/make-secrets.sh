@@ -19,6 +19,7 @@ write temporal_db_password "$(password)"
 write keydesk_db_password "$(password)"
 write database_url "postgresql+psycopg://keydesk:$(cat "$directory/keydesk_db_password")@postgres:5432/keydesk"
 write key_ring "{\"current\": \"k1\", \"keys\": {\"k1\": \"$(random)\"}, \"fingerprint\": \"$(random)\"}"
+write revocation_ring "{\"current\": \"r1\", \"keys\": {\"r1\": \"$(random)\"}}"
 write event_secrets "{\"house-portal\": [\"whsec_$(random)\"]}"
 
 echo "The secrets are in $directory. Keep a copy of key_ring: without it no product key can be read again."

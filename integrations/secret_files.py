@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
 from integrations.cipher.ring import make_ring
+from integrations.signer import make_signing_ring
 from models.base import Value
 from models.errors import KeydeskError
 from models.stack import StackError, StackProblem
@@ -43,6 +44,7 @@ class Secrets(Value):
     """What signs, seals and verifies; `token_secret` is None where development tokens are refused."""
 
     key_ring: SecretStr
+    revocation_ring: SecretStr
     token_secret: SecretStr | None
     event_secrets: EventSecrets = Field(description="Each source with the secrets it may sign by.")
 
@@ -51,15 +53,20 @@ def ensure_secrets(settings: Settings) -> Secrets:
     """The configured secrets; a development installation makes what is missing, once, for all its processes."""
     directory = settings.data_dir / "secrets" if settings.mode is Mode.DEVELOPMENT else None
     key_ring = settings.key_ring or _once(directory, "key-ring.json", make_ring)
+    revocation_ring = settings.revocation_ring or _once(
+        directory, "revocation-ring.json", make_signing_ring
+    )
     token_secret = settings.token_secret or _once(directory, "token-secret", _new_token_secret)
     event_secrets = settings.event_secrets or _once(
         directory, "event-secrets.json", _new_event_secrets
     )
     # Settings without them are refused in production.
     assert key_ring is not None
+    assert revocation_ring is not None
     assert event_secrets is not None
     return Secrets(
         key_ring=key_ring,
+        revocation_ring=revocation_ring,
         token_secret=_long_enough(token_secret),
         event_secrets=_parse(event_secrets),
     )

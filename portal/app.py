@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from integrations.cipher.ring import RingCipher
 from integrations.files.local import LocalFiles
 from integrations.secret_files import Secrets, ensure_secrets
+from integrations.signer import Signer
 from integrations.temporal import connect
 from models.errors import KeydeskError
 from portal import openapi, problems
@@ -21,6 +22,7 @@ from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.relaying import relaying
 from portal.reveal import RevealDesk
+from portal.revocation import RevocationDesk
 from portal.routes import ROUTERS
 from portal.state import PortalState, TokenReader
 from portal.token import read_provider
@@ -97,6 +99,7 @@ async def compose(
         desk=desk,
         reveals=RevealDesk(database, cipher, allowance, clock),
         downloads=DownloadDesk(database, cipher, files, terms, public_url, clock),
+        revocations=RevocationDesk(database, cipher, Signer(secrets.revocation_ring), clock),
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),

@@ -24,6 +24,7 @@ from portal.commands import (
     ledger,
     quote,
     replay,
+    revocation,
     rewrap,
     seed,
     stack,
@@ -54,6 +55,7 @@ app.add_typer(quote.app)
 app.add_typer(keys.app)
 app.add_typer(stock.app)
 app.add_typer(rewrap.app)
+app.add_typer(revocation.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)

@@ -14,6 +14,7 @@ from portal.download import DownloadDesk
 from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.reveal import RevealDesk
+from portal.revocation import RevocationDesk
 from storage.engine import Database
 
 
@@ -37,6 +38,7 @@ class PortalState:
     desk: Desk
     reveals: RevealDesk
     downloads: DownloadDesk
+    revocations: RevocationDesk
     relay: Relay
     event_secrets: EventSecrets
     tokens: TokenReader

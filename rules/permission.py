@@ -29,6 +29,7 @@ class Act(StrEnum):
     READ_CREDIT = "read_credit"
     READ_POLICY = "read_policy"
     READ_EVENT = "read_event"
+    READ_REVOCATION = "read_revocation"
     READ_AUDIT = "read_audit"
     REPAIR = "repair"
 
@@ -58,6 +59,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_CREDIT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
     Act.READ_POLICY: _PARTNER | _CUSTOMER | _HOUSE | {Role.INTEGRATOR},
     Act.READ_EVENT: frozenset({Role.ADMIN_AGENT, Role.INTEGRATOR}),
+    Act.READ_REVOCATION: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN, Role.INTEGRATOR},
     Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
     Act.REPAIR: frozenset({Role.OPERATOR}),
 }

@@ -15,6 +15,7 @@ from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
 from storage.invariants.product_key import PRODUCT_KEYS
 from storage.invariants.record import RECORDS
+from storage.invariants.revocation import REVOCATIONS
 from storage.invariants.statement import STATEMENTS
 from storage.invariants.tenancy import TENANCY
 
@@ -33,7 +34,16 @@ def _place(invariant: Invariant) -> tuple[str, int]:
 
 INVARIANTS: tuple[Invariant, ...] = tuple(
     sorted(
-        (*LEDGER, *ORDERS, *PRODUCT_KEYS, *CANCELLATIONS, *TENANCY, *RECORDS, *STATEMENTS),
+        (
+            *LEDGER,
+            *ORDERS,
+            *PRODUCT_KEYS,
+            *CANCELLATIONS,
+            *REVOCATIONS,
+            *TENANCY,
+            *RECORDS,
+            *STATEMENTS,
+        ),
         key=_place,
     )
 )

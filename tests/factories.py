@@ -1,6 +1,5 @@
 """Stories to test on: an order and its cancellation, told by the house's own effects as far as a test wants."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +18,19 @@ from models.step import ActedStep, Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
 from models.ticket import Contact
-from storage import approval, cancellation, credit, decision, ledger, order, product_key, ticket
+from storage import (
+    approval,
+    cancellation,
+    credit,
+    decision,
+    ledger,
+    order,
+    product_key,
+    ticket,
+)
 from storage.catalogue import files_of
 from storage.download import LinkTerms, create_link
 from storage.engine import Database
-from storage.policy import add_policies
 from storage.principal import principal_of
 from storage.reveal import Allowance, reveal_key
 
@@ -252,39 +259,3 @@ def two_people(**changes: Any) -> CancellationPolicy:
     shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
     terms = {"id": "pol_several_1", "skus": (SEVERAL,), "approval": {"mode": "two_approvers"}}
     return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)
-
-
-Chapter = Callable[[Story], Story]
-
-CHAPTERS: dict[str, Chapter] = {
-    "cancelled": lambda story: story.buy().reveal().share().cancel().finish(),
-    "credited": lambda story: story.buy().share().request().decide().suspend().credit(),
-    "suspended": lambda story: story.buy().request().decide().suspend(),
-    "approved": lambda story: story.buy().request().decide(),
-    "agreeing": lambda story: story.buy().request().agree(),
-    "agreed": lambda story: story.buy().request().agree().agree(OTHER_APPROVER),
-    "own": lambda story: story.buy().request(BOTH),
-    "waiting": lambda story: story.buy().request(),
-    "declined": lambda story: story.buy().request().decide(Verdict.DECLINED),
-    "withdrawn": lambda story: story.buy().request().decide(Verdict.WITHDRAWN, BUYER),
-    "expired": lambda story: story.buy().request().expire(),
-    "compensated": lambda story: story.buy().request().decide().suspend().compensate(),
-    "final": lambda story: (
-        story.buy().reveal().reveal(GLOBAL_ADMIN).reveal(OPERATOR, "Asked to.").finish()
-    ),
-    "failed": lambda story: story.place().charge().run_dry(),
-    "placed": lambda story: story.place(customer=SISTER_CUSTOMER),
-}
-"""A case at every stage in which it can stand."""
-
-
-def tell_all(database: Database) -> dict[str, Story]:
-    """Every chapter once, all in one database."""
-    quantities = {"cancelled": (PER_UNIT, 2), "agreeing": (SEVERAL, 1), "agreed": (SEVERAL, 1)}
-    with database.transaction() as connection:
-        add_policies(connection, [two_people()])
-    told = {}
-    for name, chapter in CHAPTERS.items():
-        sku, quantity = quantities.get(name, (PER_LINE, 1))
-        told[name] = chapter(Story(database, sku=sku, quantity=quantity))
-    return told

@@ -8,6 +8,7 @@ from models.tables import (
     principal,
     product_key,
     record,
+    revocation,
     statement,
     stock,
     ticket,
@@ -25,5 +26,6 @@ ROOMS = (
     ledger,
     record,
     statement,
+    revocation,
 )
 METADATA = Row.metadata

@@ -47,6 +47,7 @@ class ProductKeyRow(Row, table=True):
             name="held_whole",
         ),
         Index("ix_product_keys_pool", "sku", "id", postgresql_where="state = 'available'"),
+        Index("ix_product_keys_revoked", "state_at", "id", postgresql_where="state = 'revoked'"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)

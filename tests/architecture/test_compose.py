@@ -85,7 +85,8 @@ def test_production_accepts_what_it_sets_and_nothing_less(
     assert settings.mode is Mode.PRODUCTION
     RingCipher(ensure_secrets(settings).key_ring)
 
-    for needed in ("KEYDESK_KEY_RING_FILE", "KEYDESK_EVENT_SECRETS_FILE", "KEYDESK_AUTH"):
+    needs = ("KEY_RING_FILE", "REVOCATION_RING_FILE", "EVENT_SECRETS_FILE", "AUTH")
+    for needed in (f"KEYDESK_{name}" for name in needs):
         with monkeypatch.context() as without:
             without.delenv(needed)
             with pytest.raises(ValidationError, match="production"):
@@ -98,7 +99,7 @@ def test_secrets_are_files_and_every_one_used_is_made(secrets: Path) -> None:
     for service in SERVICES.values():
         assert set(service.get("secrets", [])) <= made
         for key in service.get("environment", {}):
-            assert not re.search(r"PASSWORD$|_PWD$|SECRETS?$|KEY_RING$|DATABASE_URL$", key), key
+            assert not re.search(r"PASSWORD$|_PWD$|SECRETS?$|_RING$|DATABASE_URL$", key), key
 
 
 def test_making_secrets_again_keeps_what_stands(secrets: Path) -> None:

@@ -29,14 +29,8 @@ from storage.policy import add_policies
 from storage.verify import verify
 from tests.factories import PER_LINE, two_people
 from tests.fixtures.counter import eventually
-from tests.fixtures.survivors import (
-    HURRIED,
-    STORIES,
-    Survivor,
-    end_state,
-    is_recorded,
-    steps_of,
-)
+from tests.fixtures.end_state import end_state, is_recorded, steps_of
+from tests.fixtures.survivors import HURRIED, STORIES, Survivor
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import unmanned

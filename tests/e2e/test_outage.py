@@ -28,7 +28,8 @@ from storage.migration import upgrade
 from storage.seed import load
 from storage.verify import verify
 from tests.fixtures.counter import eventually
-from tests.fixtures.survivors import Survivor, cancelled, end_state, is_recorded, patiently
+from tests.fixtures.end_state import end_state, is_recorded
+from tests.fixtures.survivors import Survivor, cancelled, patiently
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import house, manned, unmanned
 from workflows.search_attributes import SEARCH_ATTRIBUTES

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from demo.load import load as load_demo
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.secret_files import DEMO_SOURCES, Secrets, ensure_secrets
+from integrations.signer import make_signing_ring
 from models.errors import KeydeskError
 from settings import AuthKind, Mode, Settings
 
@@ -31,6 +32,7 @@ def _production(data_dir: Path, **given: Any) -> Settings:
         "database_url": "postgresql+psycopg://nowhere/keydesk",
         "TEMPORAL_ADDRESS": "temporal.example:7233",
         "key_ring": SecretStr(make_ring()),
+        "revocation_ring": SecretStr(make_signing_ring()),
         "event_secrets": SecretStr(EVENT_SECRETS),
     }
     return _settings(data_dir, **needed | given)
@@ -39,7 +41,8 @@ def _production(data_dir: Path, **given: Any) -> Settings:
 def _plain(secrets: Secrets) -> tuple[object, ...]:
     events = {s: [e.get_secret_value() for e in es] for s, es in secrets.event_secrets.items()}
     token = secrets.token_secret
-    return secrets.key_ring.get_secret_value(), token and token.get_secret_value(), events
+    rings = (secrets.key_ring.get_secret_value(), secrets.revocation_ring.get_secret_value())
+    return *rings, token and token.get_secret_value(), events
 
 
 def test_development_makes_its_secrets_once(tmp_path: Path) -> None:
@@ -67,6 +70,7 @@ def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {p.name: stat.S_IMODE(p.stat().st_mode) for p in directory.iterdir()} == {
         "key-ring.json": 0o600,
+        "revocation-ring.json": 0o600,
         "token-secret": 0o600,
         "event-secrets.json": 0o600,
     }
@@ -91,7 +95,8 @@ def test_what_is_configured_is_used_and_the_rest_is_made(tmp_path: Path) -> None
 
     assert secrets.key_ring.get_secret_value() == ring
     assert set(secrets.event_secrets) == {"portal"}
-    assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["token-secret"]
+    made = sorted(path.name for path in (tmp_path / "secrets").iterdir())
+    assert made == ["revocation-ring.json", "token-secret"]
 
 
 def test_production_makes_nothing(tmp_path: Path) -> None:
@@ -101,7 +106,7 @@ def test_production_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("missing", ["key_ring", "event_secrets"])
+@pytest.mark.parametrize("missing", ["key_ring", "revocation_ring", "event_secrets"])
 def test_production_without_a_secret_does_not_start(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ValueError, match=f"KEYDESK_{missing.upper()}"):
         _production(tmp_path, **{missing: None})

@@ -18,7 +18,8 @@ from models.money import Money
 from portal.cli import app
 from portal.ledger_file import WRITERS, LedgerFormat
 from storage.engine import Database
-from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, PLACED_AT, Story, tell_all
+from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, PLACED_AT, Story
+from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
 
 _CHECKS = {

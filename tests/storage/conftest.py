@@ -7,7 +7,8 @@ import pytest
 
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
-from tests.factories import PLACED_AT, Story, tell_all
+from tests.factories import PLACED_AT, Story
+from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
 from tests.fixtures.postgres import copy_of
 

@@ -13,11 +13,12 @@ from tests.storage.corruptions.money import MONEY
 from tests.storage.corruptions.order import ORDERS
 from tests.storage.corruptions.product_key import KEYS
 from tests.storage.corruptions.record import RECORDS
+from tests.storage.corruptions.revocation import REVOCATIONS
 from tests.storage.corruptions.shape import Corruption
 from tests.storage.corruptions.statement import STATEMENTS
 from tests.storage.corruptions.tenancy import TENANTS
 
-CORRUPTIONS = (*MONEY, *ORDERS, *KEYS, *CASES, *TENANTS, *RECORDS, *STATEMENTS)
+CORRUPTIONS = (*MONEY, *ORDERS, *KEYS, *CASES, *TENANTS, *RECORDS, *REVOCATIONS, *STATEMENTS)
 
 
 def test_verify_finds_nothing_in_the_demo_world(database: Database) -> None:

@@ -22,7 +22,8 @@ from models.tables.record import AuditRow
 from storage.engine import Database
 from storage.reveal import sealed_key
 from storage.rewrap import Rewrapper, Rewrapping, rewrap_keys
-from tests.factories import PER_LINE, PER_UNIT, Story, tell_all
+from tests.factories import PER_LINE, PER_UNIT, Story
+from tests.fixtures.chapters import tell_all
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 _POOL = 20

@@ -117,6 +117,28 @@ KEYS = (
         "ck_stock_alerts_below",
     ),
     Guard(
+        "a working key in the revocation feed",
+        "INSERT INTO revocations (epoch, key_id, digest, revoked_at, published_at) SELECT 1, id, sha256('x'),"
+        " date_trunc('second', state_at), :now FROM product_keys WHERE line_id = :final_line",
+        "revocations_of_revoked_keys",
+    ),
+    Guard(
+        "a revoked key twice in an epoch",
+        "INSERT INTO revocations (epoch, key_id, digest, revoked_at, published_at) SELECT epoch, key_id,"
+        " sha256(digest), revoked_at, :now FROM revocations WHERE number = 1",
+        "uq_revocations_epoch_key_id",
+    ),
+    Guard(
+        "a revocation taken back",
+        "DELETE FROM revocations WHERE number = 1",
+        "revocations_append_only",
+    ),
+    Guard(
+        "an epoch that does not follow",
+        "INSERT INTO revocation_epochs SELECT 7, sha256(epoch_key), began_at, began_by FROM revocation_epochs",
+        "revocation_epochs_in_order",
+    ),
+    Guard(
         "a link used too often",
         "UPDATE download_links SET uses = max_uses + 1",
         "ck_download_links_uses",
