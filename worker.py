@@ -20,23 +20,27 @@ from activities.failure import SafeFailures
 from activities.order import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.product_key import ProductKeyActivities
+from activities.statement import StatementActivities
 from activities.ticket import TicketActivities
 from integrations.notifier.directory import DirectoryNotifier
 from integrations.notifier.protocol import Notifier
 from integrations.notifier.render import Renderer
 from integrations.notifier.smtp import SmtpNotifier
 from integrations.temporal import connect
+from models.statement import Issuer
 from portal.desk import Desk
 from portal.relay import Relay
 from portal.relaying import relaying
-from settings import Settings
+from settings import Settings, issuer_of
 from storage.engine import Database, Fault, no_fault
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
+from workflows.statement import StatementWorkflow
 
-WORKFLOWS = [PurchaseWorkflow, CancellationWorkflow, OutboxWorkflow]
+WORKFLOWS = [PurchaseWorkflow, CancellationWorkflow, OutboxWorkflow, StatementWorkflow]
 GRACE = timedelta(seconds=5)
+NAMELESS = Issuer(name="Keydesk")
 _THREADS = 24
 _CONNECTIONS = 16
 _CONNECT_EVERY_S = 2
@@ -51,6 +55,7 @@ def build_worker(
     *,
     task_queue: str,
     low_stock: int = 0,
+    issuer: Issuer = NAMELESS,
     **options: Any,
 ) -> Worker:
     """A worker for all workflows and activities; tests and benchmarks build theirs here too.
@@ -66,7 +71,7 @@ def build_worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=_activities(database, outbox, low_stock),
+        activities=_activities(database, outbox, low_stock, issuer),
         activity_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
@@ -75,11 +80,14 @@ def build_worker(
     )
 
 
-def _activities(database: Database, outbox: OutboxActivities, low_stock: int) -> list[Any]:
+def _activities(
+    database: Database, outbox: OutboxActivities, low_stock: int, issuer: Issuer
+) -> list[Any]:
     order = OrderActivities(database)
     key = ProductKeyActivities(database, low_stock)
     cancellation = CancellationActivities(database)
     ticket = TicketActivities(database)
+    statement = StatementActivities(database, issuer)
     return [
         order.validate_order,
         order.charge_order,
@@ -105,6 +113,9 @@ def _activities(database: Database, outbox: OutboxActivities, low_stock: int) ->
         ticket.close_ticket,
         ticket.open_stock_incident,
         outbox.deliver_notices,
+        statement.find_due_accounts,
+        statement.close_statement,
+        statement.typeset_papers,
     ]
 
 
@@ -156,6 +167,7 @@ async def run(settings: Settings) -> None:
         outbox,
         task_queue=settings.task_queue,
         low_stock=settings.low_stock,
+        issuer=issuer_of(settings),
         on_fatal_error=_report_fatal,
     )
     relay = Relay(Desk(database, client, settings.task_queue))

@@ -1,6 +1,6 @@
 """Credits: money given back for a cancelled line."""
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from models.base import Message, Value
 from models.money import Money
@@ -19,6 +19,12 @@ class Credit(Value):
     amount: Money
     booked_at: AwareDatetime
     entry_id: str
+    credit_note_id: str | None = Field(
+        default=None, description="Set once a statement took it back of an earlier one."
+    )
+    statement_id: str | None = Field(
+        default=None, description="The statement that claims it, once the month is closed."
+    )
 
 
 class CreditReceipt(Message):

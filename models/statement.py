@@ -1,7 +1,7 @@
 """Monthly statements and credit notes: what the house claims of a partner, and what it takes back of that later."""
 
-from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import AwareDatetime, Field
 
@@ -159,8 +159,8 @@ class ClosingStep(Message):
     """Close what is due of one account; `until` is the end of the newest period, `at` the date of issue."""
 
     account: Account
-    until: datetime
-    at: datetime
+    until: AwareDatetime
+    at: AwareDatetime
 
 
 class DueAccounts(Message):
@@ -179,4 +179,19 @@ class ClosingReport(Message):
     """How a run of closings went."""
 
     statements: int = 0
-    papers_typeset: int = 0
+    renditions: int = 0
+
+    def closed(self, count: int) -> Self:
+        """That many statements more."""
+        return self.model_copy(update={"statements": self.statements + count})
+
+    def typeset(self, count: int) -> Self:
+        """That many papers more, in one language each."""
+        return self.model_copy(update={"renditions": self.renditions + count})
+
+
+class ClosingRun(Message):
+    """What starts StatementWorkflow: up to when, if not the end of the month just over, and what is done already."""
+
+    until: AwareDatetime | None = None
+    so_far: ClosingReport = ClosingReport()

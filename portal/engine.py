@@ -21,6 +21,7 @@ from models.cancellation import CancellationInput
 from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused, Unavailable
 from models.ids import purchase_workflow_id
 from models.order import PurchaseInput
+from portal.schedule import ensure_schedule
 from storage import case, left_behind, order
 from storage.engine import Database
 from workflows import cancellation_view, purchase_view
@@ -137,6 +138,10 @@ class Engine:
                 static_summary="Sends the mails that effects left in the outbox",
             )
         )
+
+    async def ensure_schedule(self) -> None:
+        """Keep the schedule that closes every month."""
+        await self._call(lambda: ensure_schedule(self._client, self._task_queue))
 
     async def _start(
         self,

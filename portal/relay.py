@@ -48,6 +48,7 @@ class Relay:
         self._desk = desk
         self._poked = asyncio.Event()
         self._outbox_ensured_at: datetime | None = None
+        self._schedule_ensured = False
         self._woken_at: dict[str, datetime] = {}
 
     def poke(self) -> None:
@@ -67,10 +68,13 @@ class Relay:
             await self._rest(stop)
 
     async def round(self, now: datetime) -> None:
-        """Everything once: keep the mail workflow running, hand events over, start what was left behind."""
+        """Everything once: keep mails and closings running, hand events over, start what was left behind."""
         if self._outbox_ensured_at is None or now - self._outbox_ensured_at > _ENSURE_EVERY:
             await self._desk.engine.ensure_outbox()
             self._outbox_ensured_at = now
+        if not self._schedule_ensured:
+            await self._desk.engine.ensure_schedule()
+            self._schedule_ensured = True
         await self.deliver_due(now)
         await self.start_left_behind(now)
         await self.wake_restocked(now)

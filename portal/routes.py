@@ -15,6 +15,7 @@ from portal.api import (
     product,
     revocation,
     software,
+    statement,
     stock,
     ticket,
 )
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cancellation.router,
     ticket.router,
     credit.router,
+    statement.router,
     policy.router,
     revocation.router,
     event.router,

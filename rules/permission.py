@@ -27,6 +27,7 @@ class Act(StrEnum):
     DECIDE = "decide"
     ANSWER = "answer"
     READ_CREDIT = "read_credit"
+    READ_STATEMENT = "read_statement"
     READ_POLICY = "read_policy"
     READ_EVENT = "read_event"
     READ_REVOCATION = "read_revocation"
@@ -57,6 +58,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.DECIDE: frozenset({Role.REFUND_APPROVER}),
     Act.ANSWER: frozenset({Role.ADMIN_AGENT}),
     Act.READ_CREDIT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
+    Act.READ_STATEMENT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
     Act.READ_POLICY: _PARTNER | _CUSTOMER | _HOUSE | {Role.INTEGRATOR},
     Act.READ_EVENT: frozenset({Role.ADMIN_AGENT, Role.INTEGRATOR}),
     Act.READ_REVOCATION: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN, Role.INTEGRATOR},

@@ -12,9 +12,13 @@ from models.decision import Decision
 from models.money import Money
 from models.outlook import QuoteRecord
 from models.principal import Principal
+from models.tables.column import table
+from models.tables.statement import StatementEntryRow
 from storage.approval import approvals_of, rule_of
 from storage.case import CASE, cancellations, credits_, decisions, software, tickets
 from storage.scope import within
+
+_claims = table(StatementEntryRow)
 
 
 def find_cancellation(
@@ -107,7 +111,12 @@ def list_credits(
 ) -> list[Credit]:
     """Newest first; `after` is the last (booked_at, id) of the page before."""
     key = (credits_.c.booked_at, credits_.c.id)
-    query = select(credits_).order_by(key[0].desc(), key[1].desc()).limit(limit)
+    query = (
+        select(credits_, _claims.c.credit_note_id, _claims.c.statement_id)
+        .outerjoin(_claims, _claims.c.entry_id == credits_.c.entry_id)
+        .order_by(key[0].desc(), key[1].desc())
+        .limit(limit)
+    )
     query = within(query, credits_, principal)
     if credit_id is not None:
         query = query.where(credits_.c.id == credit_id)
@@ -165,4 +174,6 @@ def _credit(row: Row[Any]) -> Credit:
         amount=Money(amount_minor=row.amount_minor, currency=row.currency),
         booked_at=row.booked_at,
         entry_id=row.entry_id,
+        credit_note_id=row.credit_note_id,
+        statement_id=row.statement_id,
     )

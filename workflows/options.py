@@ -16,6 +16,9 @@ BOOK_RETRY = RetryPolicy(
 )
 """Our own book, safe lane: for ever, since money and keys are never given up."""
 
+TYPESET_TIMEOUT = timedelta(minutes=5)
+"""Some twenty papers, of which one may have thousands of lines."""
+
 ATTENTION_AFTER = timedelta(minutes=5)
 """How long a step may keep failing before people are told."""
 

@@ -90,7 +90,19 @@ def _close(
     for step in _steps(database, until, now):
         while (statement := close_statement(database, step, issuer)) is not None:
             closed.append(statement)
+    _typeset(database, issuer, now)
     return closed
+
+
+def _typeset(database: "Database", issuer: "Issuer", now: datetime) -> None:
+    """The pages of what was closed, and of what a killed run left without."""
+    from activities.statement import StatementActivities
+
+    activities = StatementActivities(database, issuer)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("pages", total=None)
+        while made := activities.typeset_papers(now):
+            progress.advance(task, made)
 
 
 def _preview(

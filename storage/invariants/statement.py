@@ -1,5 +1,7 @@
 """Invariants of statements: every entry once, sums that settle, credit notes to earlier ones, numbers without a gap."""
 
+from datetime import timedelta
+
 from storage.invariant import Invariant
 
 STATEMENTS = (
@@ -172,6 +174,18 @@ FROM statements s
 WHERE NOT EXISTS (
   SELECT FROM audit a WHERE (a.stream, a.action, a.subject_id) = (s.partner_id, 'statement.closed', s.id)
 )
+""",
+    ),
+    Invariant(
+        code="K27",
+        sentence="Every statement and credit note has its pages in each language, soon after it is issued.",
+        age=timedelta(hours=1),
+        sql="""
+SELECT p.id AS subject, 'has no pages in ' || l.language AS detail
+FROM (SELECT id, issued_at FROM statements UNION ALL SELECT id, issued_at FROM credit_notes) p
+CROSS JOIN (VALUES ('en'), ('cs')) l (language)
+WHERE p.issued_at < :now - :age
+  AND NOT EXISTS (SELECT FROM renditions r WHERE (r.paper_id, r.language) = (p.id, l.language))
 """,
     ),
     Invariant(

@@ -1,6 +1,7 @@
 """Every route asks who may, and answers about other people's things as about things that do not exist."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +15,17 @@ from portal.auth import is_public
 from portal.door import DoorRoute, acts_of
 from portal.routes import ROUTERS
 from rules.permission import ALLOWED, Act
-from tests.factories import APPROVER, CUSTOMER, OTHER_BUYER, OTHER_CUSTOMER, PARTNER, Story
+from tests.factories import (
+    APPROVER,
+    BUYER,
+    CUSTOMER,
+    OTHER_BUYER,
+    OTHER_CUSTOMER,
+    PARTNER,
+    PLACED_AT,
+    Story,
+)
+from tests.fixtures.closing import close_statements, typeset_all
 from tests.fixtures.portal import Portal
 
 CUSTOMER_ROLES = {Role.GLOBAL_ADMIN, Role.CUSTOMER_USER}
@@ -79,14 +90,18 @@ async def world(still_portal: Portal) -> World:
     own = Story(database).buy().cancel()
     other = Story(database).place(OTHER_BUYER, OTHER_CUSTOMER).charge().deliver()
     other.request(OTHER_BUYER).decide().suspend().credit().revoke().close()
+    # Between charge and credit, so that both partners have a credit note.
+    close_statements(database, PLACED_AT + timedelta(minutes=4))
+    close_statements(database, PLACED_AT + timedelta(hours=1))
+    typeset_all(database, PLACED_AT + timedelta(hours=1))
     return World(
         still_portal,
-        await _ids(still_portal, own, CUSTOMER),
-        await _ids(still_portal, other, OTHER_CUSTOMER),
+        await _ids(still_portal, own, CUSTOMER, BUYER),
+        await _ids(still_portal, other, OTHER_CUSTOMER, OTHER_BUYER),
     )
 
 
-async def _ids(portal: Portal, story: Story, customer: str) -> dict[str, str]:
+async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[str, str]:
     case = (await portal.get(f"/api/v1/cancellations/{story.cancellation_id}", APPROVER)).json()
     return {
         "customer_id": customer,
@@ -95,6 +110,10 @@ async def _ids(portal: Portal, story: Story, customer: str) -> dict[str, str]:
         "cancellation_id": story.cancellation_id,
         "ticket_id": case["ticket_id"],
         "credit_id": case["credit_id"],
+        "statement_id": (await portal.get("/api/v1/statements", buyer)).json()["items"][1]["id"],
+        "credit_note_id": (await portal.get("/api/v1/credit-notes", buyer)).json()["items"][0][
+            "id"
+        ],
         "sku": "DG7GMGF0D5RK:0004",
     }
 

@@ -196,6 +196,18 @@ async def outbox_working(counter: Counter, _: Trouble) -> Handle:
     return handle
 
 
+async def statement_months(counter: Counter, _: Trouble) -> Handle:
+    """Two months left open: a charge in one, its credit and another charge in the next."""
+    order = await counter.buy()
+    await counter.clock.sleep(timedelta(days=31))
+    case = await counter.waiting(await counter.cancel(order))
+    await counter.approve(case)
+    await counter.outcome(case)
+    await counter.buy(PER_UNIT)
+    await counter.clock.sleep(timedelta(days=31))
+    return await counter.close_months()
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
     for scenario in (
@@ -219,6 +231,7 @@ SCENARIOS: dict[str, Scenario] = {
         cancellation_retried,
         cancellation_compensated,
         outbox_working,
+        statement_months,
     )
 }
 

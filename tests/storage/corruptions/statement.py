@@ -137,6 +137,12 @@ STATEMENTS = (
         "DELETE FROM audit WHERE subject_id = :first_statement",
     ),
     Corruption(
+        "K27",
+        "no pages after a day",
+        "UPDATE statements SET issued_at = issued_at - interval '1 day'",
+        ("statements.ck_statements_over",),
+    ),
+    Corruption(
         "K26",
         "a reversal of a cent less",
         "UPDATE ledger_postings p SET amount_minor = amount_minor - sign(amount_minor) FROM ledger_entries e"
