@@ -5,25 +5,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, text
+from pydantic import SecretStr
+from sqlalchemy import Connection, insert, select, text
 
 from benchmarks.place import HUMAN_SKU, own_book
 from benchmarks.sale import Sale, Till
 from demo.load import OTHER_REGIMES, load_policies
+from integrations.cipher.ring import RingCipher, make_ring
+from integrations.signer import Signer, make_signing_ring, untrusted
 from models.base import Value
 from models.decision import DecisionAttempt, Verdict
 from models.ids import Prefix, new_id
+from models.product_key import KeyState
+from models.revocation import SavedRevocations
 from models.step import Step
+from models.tables.column import table
+from models.tables.product_key import ProductKeyRow
+from portal.revocation import RevocationDesk
+from rules.revocation import check_key
 from storage import cancellation, decision, ticket
 from storage.engine import Database
 from storage.replay import replay_cases
+from storage.revocation import publish
 
 Tell = Callable[[str], None]
+_PAGE = 5000
+_keys = table(ProductKeyRow)
 
 # One case told by the house's own effects is copied, each copy under names of its own and received a little later.
 _COPIES = (
     """INSERT INTO orders OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(o, jsonb_build_object(
-      'id', o.id || n, 'number', o.number + n, 'reference', NULL))).*
+      'id', o.id || n, 'number', -n, 'reference', NULL))).*
       FROM orders o, generate_series(1, :copies) n WHERE o.id = :order_id""",
     """INSERT INTO order_lines SELECT (jsonb_populate_record(l, jsonb_build_object(
       'id', l.id || n, 'order_id', l.order_id || n))).*
@@ -51,7 +63,7 @@ def measure(rows: int, tell: Tell) -> list[Measured]:
     with own_book(keys_per_sku=20) as url:
         database = Database(url)
         try:
-            return [_replay(database, rows, tell)]
+            return [_replay(database, rows, tell), *_feed(database, rows, tell)]
         finally:
             database.close()
 
@@ -67,6 +79,59 @@ def _replay(database: Database, rows: int, tell: Tell) -> Measured:
     return Measured(what="policy replay", rows=rows, seconds=elapsed())
 
 
+def _feed(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:
+    """The whole revocation feed: published, read page by page with signatures, and checked by a tool."""
+    cipher, signer = RingCipher(SecretStr(make_ring())), Signer(SecretStr(make_signing_ring()))
+    tell("filling the book with revoked keys")
+    _fill_revoked_keys(database, rows, cipher)
+    tell("publishing them")
+    with _clock() as elapsed:
+        assert publish(database, cipher.open, datetime.now(UTC)) == rows
+    yield Measured(what="revocations published", rows=rows, seconds=elapsed())
+    desk = RevocationDesk(database, cipher, signer, lambda: datetime.now(UTC))
+    tell("reading the feed")
+    with _clock() as elapsed:
+        feed = SavedRevocations(pages=tuple(desk.read_all(_PAGE)))
+    yield Measured(what="revocations read and signed", rows=rows, seconds=elapsed())
+    tell("checking a key against the feed")
+    with _clock() as elapsed:
+        saved = SavedRevocations.model_validate_json(feed.model_dump_json())
+        assert untrusted(saved, signer.public_keys()) is None
+        assert check_key(_key(rows), saved).revoked
+    yield Measured(what="a key checked against the saved feed", rows=rows, seconds=elapsed())
+
+
+def _fill_revoked_keys(database: Database, rows: int, cipher: RingCipher) -> None:
+    [sale] = Till(database).sell(1, HUMAN_SKU)
+    with database.transaction() as connection:
+        _without_guards(connection)
+        one = (
+            connection.execute(select(_keys).where(_keys.c.line_id == sale.line_id))
+            .mappings()
+            .one()
+        )
+        revoked = dict(one) | {"state": KeyState.REVOKED, "state_reason": "bench"}
+        connection.execute(
+            insert(_keys), [revoked | _sealed(number, cipher) for number in range(1, rows + 1)]
+        )
+    _analyse(database)
+
+
+def _sealed(number: int, cipher: RingCipher) -> dict[str, object]:
+    key_id, key = f"key_bench_{number:09d}", _key(number)
+    sealed = cipher.seal(key, key_id)
+    return sealed.model_dump() | {
+        "id": key_id,
+        "fingerprint": cipher.fingerprint(key),
+        "last5": key[-5:],
+        "unit_number": number + 1,
+    }
+
+
+def _key(number: int) -> str:
+    return f"BENCH-BENCH-BENCH-{number // 100_000:05d}-{number % 100_000:05d}"
+
+
 def _fill_cases(database: Database, rows: int) -> None:
     sale = _decided(database)
     names = {
@@ -78,6 +143,10 @@ def _fill_cases(database: Database, rows: int) -> None:
         _without_guards(connection)
         for copy in _COPIES:
             connection.execute(text(copy), names)
+    _analyse(database)
+
+
+def _analyse(database: Database) -> None:
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
 

@@ -8,6 +8,11 @@ def test_every_piece_works_on_as_many_rows_as_it_says() -> None:
 
     found = measure(30, heard.append)
 
-    assert [measured.what for measured in found] == ["policy replay"]
+    assert [measured.what for measured in found] == [
+        "policy replay",
+        "revocations published",
+        "revocations read and signed",
+        "a key checked against the saved feed",
+    ]
     assert all(measured.rows == 30 and measured.seconds > 0 for measured in found)
     assert heard
