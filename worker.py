@@ -22,10 +22,12 @@ from activities.outbox import OutboxActivities
 from activities.product_key import ProductKeyActivities
 from activities.statement import StatementActivities
 from activities.ticket import TicketActivities
+from integrations.cipher.ring import RingCipher
 from integrations.notifier.directory import DirectoryNotifier
 from integrations.notifier.protocol import Notifier
 from integrations.notifier.render import Renderer
 from integrations.notifier.smtp import SmtpNotifier
+from integrations.secret_files import ensure_secrets
 from integrations.temporal import connect
 from models.statement import Issuer
 from portal.desk import Desk
@@ -33,6 +35,7 @@ from portal.relay import Relay
 from portal.relaying import relaying
 from settings import Settings, issuer_of
 from storage.engine import Database, Fault, no_fault
+from storage.product_key import Binder
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
@@ -52,6 +55,7 @@ def build_worker(
     client: Client,
     database: Database,
     outbox: OutboxActivities,
+    cipher: Binder,
     *,
     task_queue: str,
     low_stock: int = 0,
@@ -71,7 +75,7 @@ def build_worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=_activities(database, outbox, low_stock, issuer),
+        activities=_activities(database, outbox, cipher, low_stock, issuer),
         activity_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
@@ -81,10 +85,10 @@ def build_worker(
 
 
 def _activities(
-    database: Database, outbox: OutboxActivities, low_stock: int, issuer: Issuer
+    database: Database, outbox: OutboxActivities, cipher: Binder, low_stock: int, issuer: Issuer
 ) -> list[Any]:
     order = OrderActivities(database)
-    key = ProductKeyActivities(database, low_stock)
+    key = ProductKeyActivities(database, cipher, low_stock)
     cancellation = CancellationActivities(database)
     ticket = TicketActivities(database)
     statement = StatementActivities(database, issuer)
@@ -165,6 +169,7 @@ async def run(settings: Settings) -> None:
         client,
         database,
         outbox,
+        RingCipher(ensure_secrets(settings).key_ring),
         task_queue=settings.task_queue,
         low_stock=settings.low_stock,
         issuer=issuer_of(settings),

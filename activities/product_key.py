@@ -6,19 +6,21 @@ from models.order import Allocation
 from models.step import Done, Step
 from storage import product_key
 from storage.engine import Database
+from storage.product_key import Binder
 
 
 class ProductKeyActivities:
     """Keys are moved by id inside the database; no key passes through here in clear."""
 
-    def __init__(self, database: Database, low_stock: int = 0) -> None:
+    def __init__(self, database: Database, binder: Binder, low_stock: int = 0) -> None:
         self._database = database
+        self._binder = binder
         self._low_stock = low_stock
 
     @activity.defn
     def allocate_keys(self, step: Step) -> Allocation:
         """Take keys from the pool for every line, or none."""
-        return product_key.allocate_keys(self._database, step, self._low_stock)
+        return product_key.allocate_keys(self._database, step, self._binder, self._low_stock)
 
     @activity.defn
     def suspend_key(self, step: Step) -> Done:

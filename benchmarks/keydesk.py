@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from temporalio.client import Client
 
 from activities.outbox import OutboxActivities
-from benchmarks.place import Place
+from benchmarks.place import CIPHER, Place
 from benchmarks.sale import Sale, Till
 from integrations.notifier.directory import DirectoryNotifier
 from integrations.notifier.render import Renderer
@@ -45,6 +45,6 @@ async def running(place: Place) -> AsyncIterator[Contestant]:
     outbox = OutboxActivities(
         database, DirectoryNotifier(Path("unused"), "bench@keydesk.test"), Renderer("http://bench")
     )
-    async with build_worker(client, database, outbox, task_queue=TASK_QUEUE):
+    async with build_worker(client, database, outbox, CIPHER, task_queue=TASK_QUEUE):
         yield Contestant(Till(database), Engine(database, door, TASK_QUEUE), door)
     database.close()

@@ -30,6 +30,9 @@ HUMAN_SKU = "DG7GMGF0D5RK:000C"
 
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
+CIPHER = RingCipher(SecretStr(make_ring()))
+"""Seals this process's stock and binds what it sells; contestants in other processes sell nothing."""
+
 
 class Place(Value):
     """The addresses that a lap needs; both are local and open to this account only."""
@@ -89,8 +92,7 @@ def _filled(directory: Path, keys_per_sku: int) -> Iterator[str]:
 
 def _fill(database_url: str, files: Path, keys_per_sku: int) -> None:
     database = Database(database_url)
-    cipher = RingCipher(SecretStr(make_ring()))
-    load(database, _world(), cipher, LocalFiles(files), _LONG_AGO, keys_per_sku=keys_per_sku)
+    load(database, _world(), CIPHER, LocalFiles(files), _LONG_AGO, keys_per_sku=keys_per_sku)
     database.close()
 
 

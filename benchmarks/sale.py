@@ -2,10 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select
 
-from benchmarks.place import AUTOMATIC_SKU
+from benchmarks.place import AUTOMATIC_SKU, CIPHER
 from models.base import Value
 from models.cancellation import CancellationRequest
 from models.ids import Prefix, cancellation_workflow_id, new_id
@@ -63,7 +64,7 @@ class Till:
         for effect in (
             order.validate_order,
             ledger.charge_order,
-            product_key.allocate_keys,
+            partial(product_key.allocate_keys, binder=CIPHER),
             order.open_downloads,
         ):
             effect(self._database, step)

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.decision import DecisionActivities
     from activities.product_key import ProductKeyActivities
     from activities.ticket import TicketActivities
-    from benchmarks.place import Place
+    from benchmarks.place import CIPHER, Place
     from benchmarks.sale import Sale, Till
     from integrations.temporal import connect
     from models.approval import ApprovalMode
@@ -158,7 +158,7 @@ async def running(place: Place) -> AsyncIterator[Contestant]:
 
 
 def _activities(database: Database) -> list[Callable[..., object]]:
-    key = ProductKeyActivities(database)
+    key = ProductKeyActivities(database, CIPHER)
     ticket = TicketActivities(database)
     return [
         CancellationActivities(database).validate_window,

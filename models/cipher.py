@@ -5,13 +5,17 @@ from enum import StrEnum
 from models.base import Value
 from models.errors import KeydeskError
 
+SEAL_VERSION = 2
+"""How data keys are wrapped today; 1, without the holder, still opens (ADR 0016)."""
+
 
 class Sealed(Value):
-    """A sealed text: its ciphertext, its own data key wrapped by a ring key, and which ring key that was."""
+    """A sealed text: its ciphertext, its own data key wrapped by a ring key, which one, and in which way."""
 
     ciphertext: bytes
     wrapped_key: bytes
     ring_key_id: str
+    version: int
 
 
 class CipherProblem(StrEnum):

@@ -61,12 +61,13 @@ class RevealDesk:
             self._clock(),
             self._allowance,
         )
+        sealed, holder = self._sealed(recorded)
         return RevealedKey(
             id=recorded.key_id,
-            product_key=self._cipher.open(self._sealed(recorded), recorded.key_id),
+            product_key=self._cipher.open(sealed, recorded.key_id, holder),
             reveal_id=reveal_id,
         )
 
-    def _sealed(self, recorded: Reveal) -> Sealed:
+    def _sealed(self, recorded: Reveal) -> tuple[Sealed, str]:
         with self._database.reading() as connection:
             return reveal.sealed_key(connection, recorded.key_id)

@@ -18,6 +18,7 @@ from models.tables.catalogue import ProductRow
 from models.tables.column import table
 from models.tables.product_key import KeyImportRow, ProductKeyRow
 from models.tables.record import AuditRow
+from storage.cipher import columns_of
 
 _keys = table(ProductKeyRow)
 _imports = table(KeyImportRow)
@@ -201,11 +202,8 @@ def _row(line: KeyLine, sealer: Sealer, source: KeyImport | None) -> dict[str, A
         "id": key_id,
         "sku": line.sku,
         "fingerprint": sealer.fingerprint(product_key),
-        "ciphertext": sealed.ciphertext,
-        "wrapped_key": sealed.wrapped_key,
-        "ring_key_id": sealed.ring_key_id,
         "last5": product_key[-5:],
         "import_id": source.id if source else None,
         "import_row": line.row if source else None,
         "state": KeyState.AVAILABLE,
-    }
+    } | columns_of(sealed)

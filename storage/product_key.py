@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, select, update
 
 from models.cancellation import CancellationStatus
 from models.catalogue import KeyMode
+from models.cipher import CipherError, Sealed
+from models.errors import Unavailable
 from models.event import OutgoingType
 from models.ids import SYSTEM_USER
 from models.order import Allocation, OrderStatus
@@ -20,6 +22,7 @@ from models.tables.product_key import DownloadLinkRow, ProductKeyRow
 from storage import order as order_book
 from storage import ticket as ticket_book
 from storage.case import load_case
+from storage.cipher import columns_of, holder_of, sealed_of
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.stock import raise_alerts
@@ -28,10 +31,18 @@ keys = table(ProductKeyRow)
 links = table(DownloadLinkRow)
 
 
-def allocate_keys(database: Database, step: Step, low_stock: int = 0) -> Allocation:
+class Binder(Protocol):
+    """The part of a cipher that ties a key to whoever gets it."""
+
+    def is_whole(self, sealed: Sealed, context: str) -> bool: ...
+
+    def bind(self, sealed: Sealed, context: str, holder: str) -> Sealed: ...
+
+
+def allocate_keys(database: Database, step: Step, binder: Binder, low_stock: int = 0) -> Allocation:
     """Take keys from the pool for every line, or none at all and say which SKUs ran dry.
 
-    `low_stock` is the threshold of SKUs that have none of their own.
+    Each is sealed anew for its holder. `low_stock` is the threshold of SKUs that have none of their own.
     """
 
     def work(effect: Effect) -> Allocation:
@@ -45,13 +56,16 @@ def allocate_keys(database: Database, step: Step, low_stock: int = 0) -> Allocat
         needed = Counter[str]()
         for line in wanted:
             needed[line.sku] += _needs(line)
-        taken = {sku: _take(connection, sku, count) for sku, count in sorted(needed.items())}
-        missing = tuple(sku for sku, ids in taken.items() if len(ids) < needed[sku])
+        # SKUs are taken in sorted order, so two orders never wait for each other crosswise.
+        taken = {sku: take(connection, sku, n, binder) for sku, n in sorted(needed.items())}
+        missing = tuple(sku for sku, free in taken.items() if len(free) < needed[sku])
         if missing:
             # Nothing was written yet: the row locks on the keys end with this transaction.
             return Allocation(allocated=False, missing_skus=missing)
         for line in wanted:
-            _hold(connection, line, [taken[line.sku].pop(0) for _ in range(_needs(line))], step.at)
+            for unit_number in range(1, _needs(line) + 1):
+                key = taken[line.sku].pop(0)
+                hold(connection, key, line, unit_number, binder, step.at, "purchase")
         ticket_book.close_incident(connection, step.order_id, step.at)
         count = needed.total()
         effect.audit(SYSTEM_USER, "key.allocated", step.order_id, keys=count)
@@ -76,35 +90,62 @@ def _needs(line: Row[Any]) -> int:
     return line.quantity if line.key_mode == KeyMode.PER_UNIT else 1
 
 
-def _take(connection: Connection, sku: str, count: int) -> list[str]:
-    # SKUs are taken in sorted order, so two orders never wait for each other crosswise.
-    free = (
-        select(keys.c.id)
-        .where(keys.c.sku == sku, keys.c.state == KeyState.AVAILABLE)
+def take(connection: Connection, sku: str, count: int, binder: Binder) -> list[Row[Any]]:
+    """So many free keys, locked, or as many as there are; one whose seal is broken is passed over.
+
+    A worker whose ring is behind is mended by a restart, so what it cannot open is no refusal: Unavailable.
+    """
+    found: list[Row[Any]] = []
+    after = ""
+    while len(found) < count:
+        free = _free(connection, sku, after, count - len(found))
+        if not free:
+            break
+        after = free[-1].id
+        try:
+            found += [key for key in free if binder.is_whole(sealed_of(key), key.id)]
+        except CipherError as error:
+            raise Unavailable(error.code, error.message) from None
+    return found
+
+
+def _free(connection: Connection, sku: str, after: str, count: int) -> Sequence[Row[Any]]:
+    return connection.execute(
+        select(keys)
+        .where(keys.c.sku == sku, keys.c.state == KeyState.AVAILABLE, keys.c.id > after)
         .order_by(keys.c.id)
         .limit(count)
         .with_for_update(skip_locked=True)
-    )
-    return list(connection.execute(free).scalars())
+    ).all()
 
 
-def _hold(connection: Connection, line: Row[Any], key_ids: list[str], at: datetime) -> None:
-    for unit_number, key_id in enumerate(key_ids, start=1):
-        connection.execute(
-            update(keys)
-            .where(keys.c.id == key_id)
-            .values(
-                state=KeyState.ALLOCATED,
-                state_at=at,
-                state_by=SYSTEM_USER,
-                state_reason="purchase",
-                line_id=line.id,
-                order_id=line.order_id,
-                partner_id=line.partner_id,
-                customer_id=line.customer_id,
-                unit_number=unit_number,
-            )
+def hold(
+    connection: Connection,
+    key: Row[Any],
+    line: Row[Any],
+    unit_number: int,
+    binder: Binder,
+    at: datetime,
+    reason: str,
+) -> None:
+    """Give a free key to one unit of a line, for life, and seal it for that line's owner."""
+    sealed = binder.bind(sealed_of(key), key.id, holder_of(line, line.id))
+    connection.execute(
+        update(keys)
+        .where(keys.c.id == key.id)
+        .values(
+            state=KeyState.ALLOCATED,
+            state_at=at,
+            state_by=SYSTEM_USER,
+            state_reason=reason,
+            line_id=line.id,
+            order_id=line.order_id,
+            partner_id=line.partner_id,
+            customer_id=line.customer_id,
+            unit_number=unit_number,
+            **columns_of(sealed),
         )
+    )
 
 
 def suspend_key(database: Database, step: Step) -> Done:

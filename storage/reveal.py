@@ -14,6 +14,7 @@ from models.principal import Principal
 from models.product_key import KeyState, RevealRequest
 from models.step import Step
 from storage.case import lines, software
+from storage.cipher import holder_of, sealed_of
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.scope import within
@@ -87,15 +88,11 @@ def _require_reason(principal: Principal, item: Row[Any], reason: str | None) ->
         raise Invalid("reason_required", "The terms of this purchase ask for a reason.")
 
 
-def sealed_key(connection: Connection, key_id: str) -> Sealed:
-    """The key as it is kept, while it works: a repeated request after its suspension opens nothing."""
+def sealed_key(connection: Connection, key_id: str) -> tuple[Sealed, str]:
+    """The key as it is kept, and its holder, while it works: a repeated request after its suspension opens nothing."""
     key = connection.execute(select(keys).where(keys.c.id == key_id)).one()
     _require_live(key)
-    return Sealed(
-        ciphertext=bytes(key.ciphertext),
-        wrapped_key=bytes(key.wrapped_key),
-        ring_key_id=key.ring_key_id,
-    )
+    return sealed_of(key), holder_of(key, key.line_id)
 
 
 def _item(database: Database, principal: Principal, software_id: str) -> Row[Any]:

@@ -17,6 +17,7 @@ from models.tables.product_key import ProductKeyRow
 from models.tables.record import AuditRow
 from models.tables.revocation import RevocationEpochRow, RevocationRow
 from rules.revocation import digest_of, first_chain
+from storage.cipher import holder_of, sealed_of
 from storage.engine import Database
 from storage.key_import import HOUSE_STREAM
 
@@ -28,8 +29,8 @@ _LOCK = "keydesk/revocations"
 _BATCH = 5000
 _EPOCH_KEY_BYTES = 32
 
-Open = Callable[[Sealed, str], str]
-"""Opens a sealed product key in its place, its id."""
+Open = Callable[[Sealed, str, str], str]
+"""Opens a sealed product key in its place, its id, for its holder."""
 
 
 class Epoch(NamedTuple):
@@ -151,13 +152,7 @@ def _unpublished(connection: Connection, epoch: Epoch | None, limit: int) -> lis
         _entries.c.epoch == number, _entries.c.key_id == _keys.c.id
     )
     found = (
-        select(
-            _keys.c.id,
-            _keys.c.ciphertext,
-            _keys.c.wrapped_key,
-            _keys.c.ring_key_id,
-            _keys.c.state_at,
-        )
+        select(_keys)
         .where(_keys.c.state == KeyState.REVOKED, ~placed.exists())
         .order_by(_keys.c.state_at, _keys.c.id)
         .limit(limit)
@@ -176,13 +171,9 @@ def _publish(
 
 def _value(row: Row[Any], epoch: Epoch, open_key: Open, at: datetime) -> dict[str, Any] | None:
     """None for a key whose seal is broken: it must not hold up the others; `keydesk verify` names it."""
-    sealed = Sealed(
-        ciphertext=bytes(row.ciphertext),
-        wrapped_key=bytes(row.wrapped_key),
-        ring_key_id=row.ring_key_id,
-    )
     try:
-        digest = digest_of(open_key(sealed, row.id), epoch.epoch_key)
+        product_key = open_key(sealed_of(row), row.id, holder_of(row, row.line_id))
+        digest = digest_of(product_key, epoch.epoch_key)
     except CipherError as error:
         if error.code != CipherProblem.SEAL_BROKEN:
             raise

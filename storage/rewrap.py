@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from models.base import Value
-from models.cipher import CipherError, CipherProblem, Sealed
+from models.cipher import SEAL_VERSION, CipherError, CipherProblem, Sealed
 from models.ids import SYSTEM_USER
 from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.product_key import ProductKeyRow
 from models.tables.record import AuditRow
+from storage.cipher import columns_of, holder_of, sealed_of
 from storage.engine import Database
 from storage.key_import import HOUSE_STREAM
 
@@ -33,7 +34,7 @@ class Rewrapper(Protocol):
     current: str
     ring_key_ids: frozenset[str]
 
-    def rewrap(self, sealed: Sealed, context: str) -> Sealed: ...
+    def rewrap(self, sealed: Sealed, context: str, holder: str = "") -> Sealed: ...
 
 
 class Rewrapping(Value):
@@ -51,11 +52,15 @@ class _Batch(NamedTuple):
     broken: tuple[str, ...]
 
 
+def _is_outdated(current: str) -> ColumnElement[bool]:
+    return or_(_keys.c.ring_key_id != current, _keys.c.seal_version < SEAL_VERSION)
+
+
 def count_outdated(connection: Connection, current: str) -> dict[str, int]:
-    """How many keys are still wrapped by each ring key other than the current one."""
+    """How many keys wait to be wrapped anew, by the ring key that wraps them now."""
     rows = connection.execute(
         select(_keys.c.ring_key_id, func.count().label("keys"))
-        .where(_keys.c.ring_key_id != current)
+        .where(_is_outdated(current))
         .group_by(_keys.c.ring_key_id)
         .order_by(_keys.c.ring_key_id)
     )
@@ -164,8 +169,8 @@ def _outdated(
     """The next keys that are free to be changed; whoever reads or moves another one is not waited for."""
     in_pool = _keys.c.state == KeyState.AVAILABLE
     query = (
-        select(_keys.c.id, _keys.c.ciphertext, _keys.c.wrapped_key, _keys.c.ring_key_id)
-        .where(_keys.c.ring_key_id != current, _keys.c.id > after, in_pool if pool else ~in_pool)
+        select(_keys)
+        .where(_is_outdated(current), _keys.c.id > after, in_pool if pool else ~in_pool)
         .order_by(_keys.c.id)
         .limit(size)
         .with_for_update(key_share=True, skip_locked=True)
@@ -176,17 +181,16 @@ def _outdated(
 def _rewrap(connection: Connection, rewrapper: Rewrapper, rows: list[Row[Any]]) -> _Batch:
     changes, broken = [], []
     for row in rows:
-        sealed = Sealed(
-            ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
-        )
         try:
-            new = rewrapper.rewrap(sealed, row.id)
+            new = rewrapper.rewrap(sealed_of(row), row.id, holder_of(row, row.line_id))
         except CipherError as error:
             if error.code != CipherProblem.SEAL_BROKEN:
                 raise
             broken.append(row.id)
         else:
-            changes.append({"key": row.id, "wrapped": new.wrapped_key, "ring_key": new.ring_key_id})
+            columns = columns_of(new)
+            del columns["ciphertext"]
+            changes.append(columns | {"key": row.id})
     if changes:
         _write(connection, changes)
     return _Batch(last_id=rows[-1].id, rewrapped=len(changes), broken=tuple(broken))
@@ -197,7 +201,7 @@ def _write(connection: Connection, changes: list[dict[str, Any]]) -> None:
     statement = (
         update(_keys)
         .where(_keys.c.id == bindparam("key"))
-        .values(wrapped_key=bindparam("wrapped"), ring_key_id=bindparam("ring_key"))
+        .values({name: bindparam(name) for name in ("wrapped_key", "ring_key_id", "seal_version")})
     )
     connection.execute(statement, changes)
 

@@ -33,6 +33,7 @@ from storage.download import LinkTerms, create_link
 from storage.engine import Database
 from storage.principal import principal_of
 from storage.reveal import Allowance, reveal_key
+from tests.fixtures.ring import CIPHER
 
 PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
 CUSTOMER, SISTER_CUSTOMER, OTHER_CUSTOMER = (f"cus_{number:032d}" for number in (1, 2, 3))
@@ -88,7 +89,7 @@ class Story:
 
     def deliver(self) -> "Story":
         """Keys allocated and downloads open."""
-        product_key.allocate_keys(self.database, self.step(self.order_id))
+        product_key.allocate_keys(self.database, self.step(self.order_id), CIPHER)
         order.open_downloads(self.database, self.step(self.order_id))
         return self
 

@@ -1,4 +1,4 @@
-"""The cipher under a ring of keys: a data key for each text, wrapped by the ring's current key (ADR 0006)."""
+"""The cipher under a ring of keys: a data key for each text, wrapped by the ring's current key (ADR 0006, 0016)."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from models.base import Value
-from models.cipher import CipherError, CipherProblem, Sealed
+from models.cipher import SEAL_VERSION, CipherError, CipherProblem, Sealed
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -53,33 +53,46 @@ class RingCipher:
     def seal(self, plaintext: str, context: str) -> Sealed:
         """Encrypt under a fresh data key, and that key under the ring's current one."""
         data_key = AESGCM.generate_key(bit_length=256)
-        return Sealed(
-            ciphertext=_encrypt(AESGCM(data_key), plaintext.encode(), _text_place(context)),
-            wrapped_key=_encrypt(
-                self._ring_keys[self.current], data_key, _key_place(context, self.current)
-            ),
-            ring_key_id=self.current,
-        )
+        text = _encrypt(AESGCM(data_key), plaintext.encode(), _text_place(context))
+        return self._wrap(data_key, text, context, "")
 
-    def open(self, sealed: Sealed, context: str) -> str:
-        """Unwrap the data key, decrypt the text; both are tied to the context."""
-        data_key = self._unwrap(sealed, context)
+    def bind(self, sealed: Sealed, context: str, holder: str) -> Sealed:
+        """The data key of a text that is nobody's, wrapped anew for its holder; the text is not looked at."""
+        return self._wrap(self._unwrap(sealed, context, ""), sealed.ciphertext, context, holder)
+
+    def is_whole(self, sealed: Sealed, context: str, holder: str = "") -> bool:
+        """Whether the data key comes out in this place; raises CipherError when the ring lacks what it needs."""
+        try:
+            self._unwrap(sealed, context, holder)
+        except CipherError as error:
+            if error.code != CipherProblem.SEAL_BROKEN:
+                raise
+            return False
+        return True
+
+    def open(self, sealed: Sealed, context: str, holder: str = "") -> str:
+        """Unwrap the data key, decrypt the text; both are tied to the context, the data key to the holder too."""
+        data_key = self._unwrap(sealed, context, holder)
         try:
             return _decrypt(AESGCM(data_key), sealed.ciphertext, _text_place(context)).decode()
         except (InvalidTag, ValueError):
             # The cause is cut off: a traceback must not carry what was half decrypted.
             raise CipherError(CipherProblem.SEAL_BROKEN, _BROKEN) from None
 
-    def rewrap(self, sealed: Sealed, context: str) -> Sealed:
-        """The same text and data key, wrapped anew by the current ring key; the text is not looked at."""
-        data_key = self._unwrap(sealed, context)
-        place = _key_place(context, self.current)
-        wrapped_key = _encrypt(self._ring_keys[self.current], data_key, place)
+    def rewrap(self, sealed: Sealed, context: str, holder: str = "") -> Sealed:
+        """The same for the same holder, wrapped by the current ring key in today's way."""
+        return self._wrap(self._unwrap(sealed, context, holder), sealed.ciphertext, context, holder)
+
+    def _wrap(self, data_key: bytes, ciphertext: bytes, context: str, holder: str) -> Sealed:
+        place = _key_place(SEAL_VERSION, self.current, context, holder)
         return Sealed(
-            ciphertext=sealed.ciphertext, wrapped_key=wrapped_key, ring_key_id=self.current
+            ciphertext=ciphertext,
+            wrapped_key=_encrypt(self._ring_keys[self.current], data_key, place),
+            ring_key_id=self.current,
+            version=SEAL_VERSION,
         )
 
-    def _unwrap(self, sealed: Sealed, context: str) -> bytes:
+    def _unwrap(self, sealed: Sealed, context: str, holder: str) -> bytes:
         ring_key = self._ring_keys.get(sealed.ring_key_id)
         if ring_key is None:
             raise CipherError(
@@ -87,7 +100,7 @@ class RingCipher:
                 f"The key ring has no key {sealed.ring_key_id!r}; a secret sealed by it stays shut.",
             )
         try:
-            place = _key_place(context, sealed.ring_key_id)
+            place = _key_place(sealed.version, sealed.ring_key_id, context, holder)
             return _decrypt(ring_key, sealed.wrapped_key, place)
         except (InvalidTag, ValueError):
             raise CipherError(CipherProblem.SEAL_BROKEN, _BROKEN) from None
@@ -138,12 +151,14 @@ def _explain(error: ValidationError) -> str:
 
 
 def _text_place(context: str) -> bytes:
-    # Not tied to the ring key, so that a rotation can wrap the data key anew and leave the text.
+    # What may change later (ring key, version, holder) is tied to the data key, so that the text can be left alone.
     return f"keydesk/v1/text\0{context}".encode()
 
 
-def _key_place(context: str, ring_key_id: str) -> bytes:
-    return f"keydesk/v1/data-key\0{ring_key_id}\0{context}".encode()
+def _key_place(version: int, ring_key_id: str, context: str, holder: str) -> bytes:
+    place = f"keydesk/v{version}/data-key\0{ring_key_id}\0{context}"
+    # The first way knew no holder.
+    return (place if version == 1 else f"{place}\0{holder}").encode()
 
 
 def _encrypt(key: AESGCM, plain: bytes, place: bytes) -> bytes:

@@ -41,6 +41,7 @@ class ProductKeyRow(Row, table=True):
         UniqueConstraint("id", "line_id", "partner_id", "customer_id"),
         UniqueConstraint("import_id", "import_row"),
         CheckConstraint("num_nonnulls(import_id, import_row) IN (0, 2)", name="imported_whole"),
+        CheckConstraint("seal_version IN (1, 2)", name="seal_version_known"),
         CheckConstraint("(state = 'available') = (line_id IS NULL)", name="held_by_line"),
         CheckConstraint(
             "num_nonnulls(line_id, order_id, partner_id, customer_id, unit_number) IN (0, 5)",
@@ -56,6 +57,7 @@ class ProductKeyRow(Row, table=True):
     ciphertext: bytes = Field(sa_type=BYTES)
     wrapped_key: bytes = Field(sa_type=BYTES)
     ring_key_id: str = Field(sa_type=TEXT)
+    seal_version: int
     last5: str = Field(sa_type=TEXT)
     import_id: str | None = Field(default=None, foreign_key="key_imports.id", sa_type=TEXT)
     import_row: int | None = None

@@ -35,6 +35,7 @@ from storage.engine import Database
 from storage.ticket_view import require_conversation
 from storage.verify import verify
 from tests.factories import APPROVER, OPERATOR, PER_UNIT, Story
+from tests.fixtures.ring import CIPHER
 
 Call = Callable[[], BaseModel]
 _AT_ONCE = 4
@@ -61,7 +62,7 @@ def count_effects(database: Database, story: Story) -> dict[str, int]:
 
 def test_every_effect_of_both_processes_happens_once(database: Database) -> None:
     story = Story(database, sku=PER_UNIT, quantity=3).place()
-    orders, keys = OrderActivities(database), ProductKeyActivities(database)
+    orders, keys = OrderActivities(database), ProductKeyActivities(database, CIPHER)
     cases, tickets = CancellationActivities(database), TicketActivities(database)
 
     def of_order() -> dict[str, Any]:
@@ -135,7 +136,7 @@ def test_every_effect_that_undoes_happens_once(database: Database) -> None:
     given_up = Story(database).buy().request().decide().suspend()
     act = ActedStep(**given_up.step().model_dump(), actor_id=OPERATOR)
     pressed(lambda: CancellationActivities(database).compensate_cancellation(act))
-    pressed(lambda: ProductKeyActivities(database).reinstate_key(act))
+    pressed(lambda: ProductKeyActivities(database, CIPHER).reinstate_key(act))
 
     for story in (dry, given_up):
         assert set(count_effects(database, story).values()) == {1}
@@ -153,7 +154,7 @@ def test_a_late_suspension_does_not_stop_a_reinstated_key(database: Database) ->
     story = Story(database).buy().request().decide()
     late = story.step()
     story.compensate()
-    assert not ProductKeyActivities(database).suspend_key(late).done
+    assert not ProductKeyActivities(database, CIPHER).suspend_key(late).done
     assert key_states(database, story) == {KeyState.ALLOCATED}
 
 
@@ -161,7 +162,7 @@ def test_a_late_allocation_gives_a_failed_order_no_keys(database: Database) -> N
     story = Story(database).place().charge()
     late = story.step(story.order_id)
     story.run_dry()
-    assert not ProductKeyActivities(database).allocate_keys(late).allocated
+    assert not ProductKeyActivities(database, CIPHER).allocate_keys(late).allocated
     assert key_states(database, story) == set()
     assert verify(database, story.at).breaches == ()
 

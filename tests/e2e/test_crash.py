@@ -30,6 +30,7 @@ from storage.verify import verify
 from tests.factories import PER_LINE, two_people
 from tests.fixtures.counter import eventually
 from tests.fixtures.end_state import end_state, is_recorded, steps_of
+from tests.fixtures.ring import CIPHER
 from tests.fixtures.survivors import HURRIED, STORIES, Survivor
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
@@ -80,7 +81,7 @@ class Ground:
     def worker(self, database: Database, task_queue: str) -> Worker:
         notifier = DirectoryNotifier(self.mail, "keydesk@keydesk.test")
         outbox = OutboxActivities(database, notifier, Renderer("http://keydesk.test"))
-        return build_worker(self.temporal.client, database, outbox, task_queue=task_queue)
+        return build_worker(self.temporal.client, database, outbox, CIPHER, task_queue=task_queue)
 
     def victim(self, told: Survivor, story: str, crash_at: str) -> Victim:
         return Victim(

@@ -45,6 +45,37 @@ def test_a_row_moved_to_another_place_stays_shut(context: str, other: str) -> No
         assert _refusal(CIPHER, sealed, other).code == CipherProblem.SEAL_BROKEN
 
 
+@given(holder=st.text(min_size=1), other=st.text())
+def test_a_bound_text_opens_for_its_holder_only(holder: str, other: str) -> None:
+    bound = CIPHER.bind(CIPHER.seal(PRODUCT_KEY, "key_1"), "key_1", holder)
+
+    assert CIPHER.open(bound, "key_1", holder) == PRODUCT_KEY
+    assert CIPHER.rewrap(bound, "key_1", holder).version == 2
+    for stranger in {other, ""} - {holder}:
+        with pytest.raises(CipherError) as refused:
+            CIPHER.open(bound, "key_1", stranger)
+        assert refused.value.code == CipherProblem.SEAL_BROKEN
+        assert not CIPHER.is_whole(bound, "key_1", stranger)
+        with pytest.raises(CipherError):
+            CIPHER.rewrap(bound, "key_1", stranger)
+
+
+def test_a_bound_text_is_not_bound_to_somebody_else() -> None:
+    bound = CIPHER.bind(CIPHER.seal(PRODUCT_KEY, "key_1"), "key_1", "par_1")
+
+    with pytest.raises(CipherError) as refused:
+        CIPHER.bind(bound, "key_1", "par_2")
+
+    assert refused.value.code == CipherProblem.SEAL_BROKEN
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_seal_that_claims_another_version_stays_shut(version: int) -> None:
+    sealed = CIPHER.seal(PRODUCT_KEY, "key_1").model_copy(update={"version": version})
+
+    assert _refusal(CIPHER, sealed, "key_1").code == CipherProblem.SEAL_BROKEN
+
+
 @pytest.mark.parametrize("swapped", ["ciphertext", "wrapped_key"])
 def test_two_rows_with_one_part_swapped_stay_shut(swapped: str) -> None:
     first, second = CIPHER.seal(PRODUCT_KEY, "key_1"), CIPHER.seal(PRODUCT_KEY, "key_2")

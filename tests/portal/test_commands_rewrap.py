@@ -17,12 +17,13 @@ from typer.testing import CliRunner, Result
 
 from demo.keys import sample_keys
 from integrations.cipher.ring import RingCipher, make_ring
-from models.cipher import CipherError, Sealed
+from models.cipher import CipherError
 from models.ids import SYSTEM_USER
 from models.key_import import KeyLine
 from models.tables.column import table
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from portal.cli import app
+from storage.cipher import holder_of, sealed_of
 from storage.engine import Database
 from storage.key_import import add_keys
 from storage.rewrap import count_outdated
@@ -68,13 +69,7 @@ def _texts(database: Database, ring: str) -> dict[str, str]:
     with database.reading() as connection:
         rows = connection.execute(select(_keys)).all()
     return {
-        row.id: cipher.open(
-            Sealed(
-                ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
-            ),
-            row.id,
-        )
-        for row in rows
+        row.id: cipher.open(sealed_of(row), row.id, holder_of(row, row.line_id)) for row in rows
     }
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from demo.keys import sample_keys
 from integrations.cipher.ring import RingCipher
-from models.cipher import Sealed
 from models.ids import SYSTEM_USER
 from models.key_import import KeyLine, KeyLineResult, KeyVerdict
 from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from models.tables.record import AuditRow
+from storage.cipher import sealed_of
 from storage.engine import Database
 from storage.key_import import HOUSE_STREAM, add_keys, record_import
 from storage.stock import available_keys
@@ -63,10 +63,7 @@ def test_good_keys_come_in_as_available_and_sealed(database: Database, cipher: R
         mark = cipher.fingerprint(KEYS[0])
         row = connection.execute(select(_keys).where(_keys.c.fingerprint == mark)).one()
         event = connection.execute(select(_events).where(_events.c.key_id == row.id)).one()
-    sealed = Sealed(
-        ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
-    )
-    assert cipher.open(sealed, row.id) == KEYS[0]
+    assert cipher.open(sealed_of(row), row.id) == KEYS[0]
     assert (row.id[:4], row.sku, row.last5, row.line_id) == ("key_", SKU, KEYS[0][-5:], None)
     assert (event.state, event.actor_id, event.reason) == (
         KeyState.AVAILABLE,

@@ -64,6 +64,7 @@ MAY_CHANGE = {
         "ciphertext",
         "wrapped_key",
         "ring_key_id",
+        "seal_version",
     },
 }
 FROZEN = [

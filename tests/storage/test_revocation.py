@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from integrations.cipher.ring import RingCipher
-from models.cipher import Sealed
 from models.product_key import KeyState
 from models.revocation import Revocation
 from models.tables.column import table
@@ -18,6 +17,7 @@ from storage.engine import Database
 from storage.revocation import begin_epoch, publish, read_stretch
 from storage.verify import verify
 from tests.factories import PER_UNIT, PLACED_AT, Story
+from tests.fixtures.sealed import opened
 
 LATER = PLACED_AT + timedelta(minutes=50)
 _keys = table(ProductKeyRow)
@@ -37,14 +37,7 @@ def digests(database: Database, cipher: RingCipher, state: KeyState) -> set[str]
         rows = connection.execute(select(_keys).where(_keys.c.state == state)).all()
     return {
         digest_of(
-            cipher.open(
-                Sealed(
-                    ciphertext=row.ciphertext,
-                    wrapped_key=row.wrapped_key,
-                    ring_key_id=row.ring_key_id,
-                ),
-                row.id,
-            ),
+            opened(row, cipher),
             found.epoch.epoch_key,
         ).hex()
         for row in rows

@@ -1,29 +1,29 @@
 """Rotation of the key ring: all keys come under the new key, beside buyers and readers, and nothing else changes."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, func, select
 
-from integrations.cipher.ring import RingCipher, make_ring
+from integrations.cipher.ring import RingCipher
 from models.cipher import CipherError, CipherProblem, Sealed
 from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from models.tables.record import AuditRow
 from storage.engine import Database
+from storage.product_key import allocate_keys
 from storage.reveal import sealed_key
 from storage.rewrap import Rewrapper, Rewrapping, rewrap_keys
 from tests.factories import PER_LINE, PER_UNIT, Story
 from tests.fixtures.chapters import tell_all
+from tests.fixtures.sealed import Turn, opened, rows_of, swap
 
 AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 _POOL = 20
@@ -32,22 +32,6 @@ _POOL = 20
 _keys = table(ProductKeyRow)
 _events = table(KeyEventRow)
 _audit = table(AuditRow)
-
-Turn = Callable[..., RingCipher]
-
-
-@pytest.fixture
-def turn(key_ring: SecretStr) -> Turn:
-    """The cipher after a rotation to a key; `without` takes keys out of the ring."""
-    ring = json.loads(key_ring.get_secret_value())
-    for name in ("k2", "k3"):
-        ring["keys"][name] = json.loads(make_ring())["keys"]["k1"]
-
-    def cipher(current: str, *, without: Sequence[str] = ()) -> RingCipher:
-        keys = {name: key for name, key in ring["keys"].items() if name not in without}
-        return RingCipher(SecretStr(json.dumps(ring | {"current": current, "keys": keys})))
-
-    return cipher
 
 
 def _rewrap(
@@ -63,21 +47,9 @@ def _rewrap(
     )
 
 
-def _rows(database: Database) -> dict[str, Row[Any]]:
-    with database.reading() as connection:
-        return {row.id: row for row in connection.execute(select(_keys))}
-
-
 def _count(database: Database, rows: Any) -> int:
     with database.reading() as connection:
         return connection.execute(select(func.count()).select_from(rows)).scalar_one()
-
-
-def _open(row: Row[Any], cipher: RingCipher) -> str:
-    sealed = Sealed(
-        ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
-    )
-    return cipher.open(sealed, row.id)
 
 
 def _besides_wrapping(row: Row[Any]) -> dict[str, Any]:
@@ -89,17 +61,17 @@ def test_every_key_of_every_state_comes_under_the_new_ring_key(
     database: Database, cipher: RingCipher, turn: Turn
 ) -> None:
     tell_all(database)
-    before, events = _rows(database), _count(database, _events)
+    before, events = rows_of(database), _count(database, _events)
 
     result = _rewrap(database, turn("k2"))
 
-    after = _rows(database)
+    after = rows_of(database)
     assert {row.state for row in before.values()} >= {*KeyState} - {KeyState.QUARANTINED}
     assert result == Rewrapping(ring_key="k2", rewrapped=len(before))
     assert {row.ring_key_id for row in after.values()} == {"k2"}
     alone = turn("k2", without=["k1", "k3"])
-    assert {key: _open(row, alone) for key, row in after.items()} == {
-        key: _open(row, cipher) for key, row in before.items()
+    assert {key: opened(row, alone) for key, row in after.items()} == {
+        key: opened(row, cipher) for key, row in before.items()
     }
     assert [_besides_wrapping(after[key]) for key in before] == [
         _besides_wrapping(row) for row in before.values()
@@ -109,17 +81,17 @@ def test_every_key_of_every_state_comes_under_the_new_ring_key(
 
 def test_a_second_run_does_nothing(database: Database, turn: Turn) -> None:
     _rewrap(database, turn("k2"))
-    rows, audits = _rows(database), _count(database, _audit)
+    rows, audits = rows_of(database), _count(database, _audit)
 
     again = _rewrap(database, turn("k2"))
 
     assert again == Rewrapping(ring_key="k2")
-    assert _rows(database) == rows
+    assert rows_of(database) == rows
     assert _count(database, _audit) == audits
 
 
 def test_a_run_is_in_the_audit_of_the_house(database: Database, turn: Turn) -> None:
-    total = len(_rows(database))
+    total = len(rows_of(database))
 
     _rewrap(database, turn("k2"))
 
@@ -134,57 +106,49 @@ def test_a_run_is_in_the_audit_of_the_house(database: Database, turn: Turn) -> N
 def test_a_ring_that_lacks_a_needed_key_is_refused_and_changes_nothing(
     database: Database, turn: Turn
 ) -> None:
-    rows, audits = _rows(database), _count(database, _audit)
+    rows, audits = rows_of(database), _count(database, _audit)
 
     with pytest.raises(CipherError) as refused:
         _rewrap(database, turn("k2", without=["k1"]))
 
     assert refused.value.code == CipherProblem.RING_KEY_MISSING
     assert f"'k1' ({len(rows)} keys)" in refused.value.message
-    assert _rows(database) == rows
+    assert rows_of(database) == rows
     assert _count(database, _audit) == audits
 
 
-def _swap(database: Database, first: str, second: str, part: str) -> None:
-    rows = _rows(database)
-    with database.transaction() as connection:
-        for place, other in ((first, second), (second, first)):
-            values = {part: getattr(rows[other], part)}
-            connection.execute(update(_keys).where(_keys.c.id == place).values(values))
-
-
 def test_swapped_texts_stay_shut_after_the_rotation(database: Database, turn: Turn) -> None:
-    first, second = sorted(_rows(database))[:2]
-    _swap(database, first, second, "ciphertext")
+    first, second = sorted(rows_of(database))[:2]
+    swap(database, first, second, "ciphertext")
 
     _rewrap(database, turn("k2"))
 
     for key in (first, second):
         with pytest.raises(CipherError) as refused:
-            _open(_rows(database)[key], turn("k2"))
+            opened(rows_of(database)[key], turn("k2"))
         assert refused.value.code == CipherProblem.SEAL_BROKEN
 
 
 def test_swapped_data_keys_are_named_left_alone_and_in_nobodys_way(
     database: Database, turn: Turn
 ) -> None:
-    before = _rows(database)
+    before = rows_of(database)
     spoilt = sorted(before)[:2]
-    _swap(database, spoilt[0], spoilt[1], "wrapped_key")
+    swap(database, spoilt[0], spoilt[1], "wrapped_key")
 
     result = _rewrap(database, turn("k2"), batch_size=1)
 
     assert result == Rewrapping(
         ring_key="k2", rewrapped=len(before) - len(spoilt), broken=tuple(spoilt)
     )
-    assert [key for key, row in _rows(database).items() if row.ring_key_id == "k1"] == spoilt
+    assert [key for key, row in rows_of(database).items() if row.ring_key_id == "k1"] == spoilt
 
 
 def test_a_key_in_use_is_not_waited_for_and_comes_with_the_next_run(
     database: Database, turn: Turn
 ) -> None:
     story = Story(database, sku=PER_LINE, quantity=1).buy()
-    total = len(_rows(database))
+    total = len(rows_of(database))
     held = select(_keys.c.id).where(_keys.c.line_id == story.line_id).with_for_update(read=True)
 
     with database.transaction() as connection:
@@ -236,12 +200,15 @@ def _buy_and_look(database: Database, cipher: RingCipher, rotations: _Rotations)
     with database.reading() as connection:
         held = select(_keys.c.id).where(_keys.c.line_id == story.line_id)
         ids = list(connection.execute(held).scalars())
-    seen, looks, bought_at = [], 0, rotations.turns
+    seen: list[str] = []
+    looks, bought_at = 0, rotations.turns
     while looks < 5 or (rotations.turning() and rotations.turns < bought_at + 2):
         if looks < 5:
             story.reveal()
         with database.reading() as connection:
-            seen += [cipher.open(sealed_key(connection, key), key) for key in ids]
+            for key in ids:
+                sealed, holder = sealed_key(connection, key)
+                seen.append(cipher.open(sealed, key, holder))
         looks += 1
     assert len(ids) == len(set(seen)) == 2
     return set(seen)
@@ -251,7 +218,7 @@ def test_buyers_and_readers_notice_no_rotation(
     database: Database, cipher: RingCipher, turn: Turn
 ) -> None:
     """Exactly as many keys are bought as there are, so a pool that looked dry for a moment would show."""
-    before = {key: _open(row, cipher) for key, row in _rows(database).items()}
+    before = {key: opened(row, cipher) for key, row in rows_of(database).items()}
     reader = turn("k1")
 
     with (
@@ -262,9 +229,9 @@ def test_buyers_and_readers_notice_no_rotation(
         orders = [pool.submit(_buy_and_look, database, reader, rotations) for _ in buyers]
         seen = [key for order in orders for key in order.result()]
 
-    rows = _rows(database)
+    rows = rows_of(database)
     assert sorted(seen) == sorted(before[key] for key, row in rows.items() if row.sku == PER_UNIT)
-    assert {key: _open(row, reader) for key, row in rows.items()} == before
+    assert {key: opened(row, reader) for key, row in rows.items()} == before
 
 
 class _Pausing:
@@ -275,11 +242,11 @@ class _Pausing:
         self.inside = threading.Event()
         self._cipher = cipher
 
-    def rewrap(self, sealed: Sealed, context: str) -> Sealed:
+    def rewrap(self, sealed: Sealed, context: str, holder: str = "") -> Sealed:
         if not self.inside.is_set():
             self.inside.set()
             time.sleep(0.5)
-        return self._cipher.rewrap(sealed, context)
+        return self._cipher.rewrap(sealed, context, holder)
 
 
 def test_a_pool_that_is_being_rewrapped_as_a_whole_is_not_dry_to_a_buyer(
@@ -291,9 +258,9 @@ def test_a_pool_that_is_being_rewrapped_as_a_whole_is_not_dry_to_a_buyer(
     with ThreadPoolExecutor(1) as pool:
         rotation = pool.submit(_rewrap, database, pausing, batch_size=1000)
         assert pausing.inside.wait(10)
-        story.deliver()
+        allocate_keys(database, story.step(story.order_id), turn("k2"))
         rewrapped = rotation.result().rewrapped
 
-    held = [row for row in _rows(database).values() if row.line_id == story.line_id]
+    held = [row for row in rows_of(database).values() if row.line_id == story.line_id]
     assert [(row.state, row.ring_key_id) for row in held] == [(KeyState.ALLOCATED, "k2")]
-    assert rewrapped == len(_rows(database))
+    assert rewrapped == len(rows_of(database))

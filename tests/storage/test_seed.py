@@ -10,13 +10,13 @@ from demo.load import load as load_demo
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.files.local import LocalFiles
 from models.catalogue import Product
-from models.cipher import Sealed
 from models.tables.catalogue import PriceRow
 from models.tables.column import table
 from models.tables.metadata import METADATA
 from models.tables.principal import UserRow
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from storage.catalogue import list_products
+from storage.cipher import sealed_of
 from storage.engine import Database
 from storage.seed import load
 from storage.stock import available_keys
@@ -122,10 +122,7 @@ def test_keys_are_sealed_under_their_own_id_and_have_a_history(
         recorded = connection.execute(select(func.count()).select_from(events)).scalar_one()
     assert recorded == len(rows)
     for row in rows:
-        sealed = Sealed(
-            ciphertext=row.ciphertext, wrapped_key=row.wrapped_key, ring_key_id=row.ring_key_id
-        )
-        product_key = cipher.open(sealed, row.id)
+        product_key = cipher.open(sealed_of(row), row.id)
         assert product_key.startswith("DEMO0-")
         assert product_key.endswith(row.last5)
         assert cipher.fingerprint(product_key) == row.fingerprint

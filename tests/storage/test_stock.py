@@ -23,6 +23,7 @@ from storage.key_import import add_keys
 from storage.stock import clear_alerts, servable_orders, set_threshold, stock_levels
 from storage.verify import verify
 from tests.factories import PER_LINE, PER_UNIT, PLACED_AT, Story
+from tests.fixtures.ring import CIPHER
 
 LOW = 15
 IN_STOCK = 20
@@ -45,7 +46,7 @@ def notices(database: Database) -> list[list[str]]:
 def take(database: Database, quantity: int, sku: str = PER_UNIT) -> None:
     """An order takes keys, by the effect itself."""
     story = Story(database, sku=sku, quantity=quantity).place().charge()
-    product_key.allocate_keys(database, story.step(story.order_id), LOW)
+    product_key.allocate_keys(database, story.step(story.order_id), CIPHER, LOW)
 
 
 def fill(database: Database, cipher: RingCipher, count: int, seed: int) -> None:
@@ -106,7 +107,7 @@ def test_orders_that_fall_below_together_are_told_of_once(database: Database) ->
     stories = [Story(database, sku=PER_UNIT, quantity=1).place().charge() for _ in range(10)]
 
     def allocate(story: Story) -> None:
-        product_key.allocate_keys(database, story.step(story.order_id), LOW)
+        product_key.allocate_keys(database, story.step(story.order_id), CIPHER, LOW)
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(allocate, stories))

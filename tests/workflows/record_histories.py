@@ -11,10 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pydantic import SecretStr
-
 from demo.load import load as read_demo
-from integrations.cipher.ring import RingCipher, make_ring
 from integrations.files.local import LocalFiles
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
@@ -24,6 +21,7 @@ from storage.seed import load
 from tests.factories import two_people
 from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of
+from tests.fixtures.ring import CIPHER
 from tests.fixtures.temporal import skipping_server
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.worker import house
@@ -46,9 +44,8 @@ def book() -> Iterator[EmbeddedPostgres]:
             server.create_database(_TEMPLATE)
             upgrade(server.url(_TEMPLATE))
             database = Database(server.url(_TEMPLATE))
-            cipher = RingCipher(SecretStr(make_ring()))
             files = LocalFiles(Path(directory) / "files")
-            load(database, read_demo(), cipher, files, _LONG_AGO, keys_per_sku=5)
+            load(database, read_demo(), CIPHER, files, _LONG_AGO, keys_per_sku=5)
             with database.transaction() as connection:
                 add_policies(connection, [ruling(), two_people()])
             database.close()

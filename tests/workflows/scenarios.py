@@ -9,7 +9,6 @@ from temporalio.client import WorkflowHandle
 
 from demo.keys import sample_keys
 from demo.load import load_policies
-from integrations.cipher.ring import RingCipher, make_ring
 from models.cancellation import Cancellation
 from models.catalogue import Family
 from models.ids import SYSTEM_USER
@@ -19,6 +18,7 @@ from models.policy import CancellationPolicy
 from storage.key_import import add_keys
 from tests.factories import OTHER_APPROVER, PER_LINE, PER_UNIT, SEVERAL, Story
 from tests.fixtures.counter import Counter, eventually
+from tests.fixtures.ring import CIPHER
 from tests.fixtures.trouble import Trouble
 
 RULED = "DG7GMGF0D5RK:000C"
@@ -238,11 +238,10 @@ SCENARIOS: dict[str, Scenario] = {
 
 def _fill(counter: Counter) -> None:
     """An import brings enough for the largest order."""
-    cipher = RingCipher(SecretStr(make_ring()))
     keys = [SecretStr(key) for key in sample_keys(PER_UNIT, _MORE_THAN_IN_STOCK, seed=9)]
     lines = [KeyLine(row=n, sku=PER_UNIT, product_key=key) for n, key in enumerate(keys)]
     with counter.database.transaction() as connection:
-        add_keys(connection, lines, cipher, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
+        add_keys(connection, lines, CIPHER, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
 
 
 async def _dry(counter: Counter) -> Order:
