@@ -11,13 +11,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.base import Value
-from models.errors import Conflict, NotFound
+from models.errors import Conflict
 from models.policy import ADDED_LATER, CancellationPolicy
 from models.tables.catalogue import PolicyRow, ProductRow
 from models.tables.column import table
 from models.tables.record import AuditRow
 from rules.policy import PolicyFlaw, series_flaws
-from storage.case import lines, software
 from storage.key_import import HOUSE_STREAM
 
 _audit = table(AuditRow)
@@ -111,18 +110,6 @@ def policy_sha256(policy: CancellationPolicy) -> str:
 def find_policy(connection: Connection, policy_id: str) -> CancellationPolicy | None:
     """One version by its id."""
     return next((p for p in list_policies(connection) if p.id == policy_id), None)
-
-
-def frozen_policy(connection: Connection, software_id: str) -> CancellationPolicy:
-    """The terms a software item was bought under, as they stand on its line."""
-    document = connection.execute(
-        select(lines.c.policy)
-        .join(software, software.c.line_id == lines.c.id)
-        .where(software.c.id == software_id)
-    ).scalar_one_or_none()
-    if document is None:
-        raise NotFound("software")
-    return CancellationPolicy.model_validate(document)
 
 
 def _record(

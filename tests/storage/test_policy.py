@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import Connection
 
 from demo.load import OTHER_REGIMES, load_policies
 from models.approval import ApprovalMode
+from models.cancellation import IneligibilityReason
 from models.catalogue import Family
 from models.errors import Conflict
 from models.ids import SYSTEM_USER
@@ -22,7 +24,9 @@ from storage.policy import (
 from storage.policy import (
     load_policies as load_into_book,
 )
-from tests.factories import PER_LINE, PER_UNIT
+from storage.quote import line_of, quote_software
+from storage.verify import verify
+from tests.factories import PER_LINE, PER_UNIT, PLACED_AT, Story
 
 INSTANT = timedelta(microseconds=1)
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -172,3 +176,30 @@ def test_a_document_leaves_out_every_later_field_at_its_default() -> None:
 
     assert not set(ADDED_LATER[""]) & set(document)
     assert not set(ADDED_LATER["approval"]) & set(document["approval"])
+
+
+def _frozen(connection: Connection, story: Story) -> CancellationPolicy:
+    return CancellationPolicy.model_validate(line_of(connection, story.software_id).policy)
+
+
+def test_a_later_policy_never_touches_an_earlier_order(database: Database) -> None:
+    early = Story(database).buy()
+    with database.reading() as connection:
+        before = quote_software(connection, early.software_id, PLACED_AT + timedelta(days=59))
+        frozen = _frozen(connection, early)
+    with database.transaction() as connection:
+        stricter = _for_some(
+            effective_from=PLACED_AT + timedelta(days=1),
+            refund_tiers=[{"type": "full", "expires_after": "P14D"}],
+        )
+        add_policies(connection, [stricter])
+    late = Story(database, placed_at=PLACED_AT + timedelta(days=2)).buy()
+
+    with database.reading() as connection:
+        after = quote_software(connection, early.software_id, PLACED_AT + timedelta(days=59))
+        assert after == before
+        assert _frozen(connection, early) == frozen
+        assert _frozen(connection, late) == stricter
+        refused = quote_software(connection, late.software_id, PLACED_AT + timedelta(days=17))
+    assert (before.eligible, refused.reason) == (True, IneligibilityReason.WINDOW_CLOSED)
+    assert verify(database, PLACED_AT).breaches == ()
