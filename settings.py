@@ -18,6 +18,8 @@ _SECRETS = (
     "event_secrets",
     "smtp_password",
     "database_url",
+    "files_access_key_id",
+    "files_secret_access_key",
 )
 
 
@@ -73,6 +75,13 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_starttls: bool = True
     mail_from: str = "Keydesk <keydesk@localhost>"
+    files_url: str | None = Field(
+        default=None, description="`s3://<bucket>/<prefix>`; left out, files lie in the data dir."
+    )
+    files_endpoint: str | None = None
+    files_region: str = "us-east-1"
+    files_access_key_id: SecretStr | None = None
+    files_secret_access_key: SecretStr | None = None
     public_url: str | None = None
     temporal_port: int = 7233
     temporal_ui_port: int = 8233
@@ -87,8 +96,6 @@ class Settings(BaseSettings):
     issuer_name: str = "Keydesk"
     issuer_address: str | None = None
     issuer_registration: str | None = None
-    link_days: int = Field(default=14, ge=1, le=90)
-    link_uses: int = Field(default=50, ge=1, le=10_000)
     crash_at: str | None = Field(
         default=None,
         description="Kills this process at a step, `<step>:before` or `<step>:after`; tests only.",

@@ -25,6 +25,7 @@ class Prefix(StrEnum):
     ALERT = "alr"
     REVEAL = "rev"
     LINK = "lnk"
+    DOWNLOAD = "dwl"
     ACCOUNT = "acc"
     ENTRY = "ent"
     CANCELLATION = "can"

@@ -1,13 +1,11 @@
-"""Software items: one per order line, as the customer's Software page lists them, with downloads and links."""
+"""Software items: one per order line, as the customer's Software page lists them."""
 
 from enum import StrEnum
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from models.base import Value
-from models.catalogue import ProductFile
 from models.product_key import ProductKey
-from models.text import Identifier
 
 
 class SoftwareStatus(StrEnum):
@@ -34,22 +32,3 @@ class Software(Value):
     status: SoftwareStatus
     window_closes_at: AwareDatetime
     keys: tuple[ProductKey, ...] = ()
-
-
-class LinkRequest(Value):
-    """Which build to make a link to."""
-
-    file_id: Identifier
-
-
-class DownloadLink(Value):
-    """A link to one file; `url` is shown once, at creation, because only its token's hash is stored."""
-
-    id: str
-    software_id: str
-    file: ProductFile
-    expires_at: AwareDatetime
-    max_uses: int
-    uses: int
-    revoked: bool
-    url: str | None = Field(default=None, repr=False)

@@ -3,12 +3,11 @@
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from integrations.cipher.ring import RingCipher
-from integrations.files.local import LocalFiles
 from integrations.secret_files import Secrets, ensure_secrets
 from integrations.signer import Signer
 from integrations.temporal import connect
@@ -24,10 +23,10 @@ from portal.relaying import relaying
 from portal.reveal import RevealDesk
 from portal.revocation import RevocationDesk
 from portal.routes import ROUTERS
+from portal.shelf import open_shelf
 from portal.state import PortalState, TokenReader
 from portal.token import read_provider
 from settings import AuthKind, Settings, load
-from storage.download import LinkTerms
 from storage.engine import Database
 from storage.reveal import Allowance
 
@@ -90,15 +89,14 @@ async def compose(
     )
     desk = Desk(database, client, settings.task_queue)
     cipher = RingCipher(secrets.key_ring)
-    files = LocalFiles(settings.data_dir / "files")
+    files = open_shelf(settings)
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    terms = LinkTerms(timedelta(days=settings.link_days), settings.link_uses)
     allowance = Allowance(settings.reveals_per_user_hourly, settings.reveals_per_partner_daily)
     return PortalState(
         database=database,
         desk=desk,
         reveals=RevealDesk(database, cipher, allowance, clock),
-        downloads=DownloadDesk(database, cipher, files, terms, public_url, clock),
+        downloads=DownloadDesk(database, cipher, files, public_url, clock),
         revocations=RevocationDesk(database, cipher, Signer(secrets.revocation_ring), clock),
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,

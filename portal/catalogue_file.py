@@ -1,9 +1,10 @@
 """Catalogue files: the YAML that `keydesk import-catalogue` reads, products with their builds and policies."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, BinaryIO, Self
 
 import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -20,19 +21,32 @@ from models.text import Line
 
 _SAMPLE_BYTES_MAX = 1024 * 1024
 
+OpenBuild = Callable[[Path, str], AbstractContextManager[BinaryIO]]
+"""Opens the content of a build, given its place and the name to show while it is read."""
+
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,40}:[A-Za-z0-9_.\-]{1,20}$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^P(\d{1,3}[YMWD])+$")]
 
 
 class ListedFile(Value):
-    """A build: its content at `path` beside the catalogue file, or, as a sample, made of `size_bytes`."""
+    """A build: its content at `path` beside the catalogue file, or, as a sample, made of `size_bytes`.
+
+    Where `size_bytes` or `sha256` stand beside a path, the content has to agree.
+    """
 
     version: Line
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
     bitness: Annotated[str, StringConstraints(pattern=r"^(32|64)$")]
     file_name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.()+\-]{0,199}$")]
     path: Path | None = None
-    size_bytes: int | None = Field(default=None, ge=1, le=_SAMPLE_BYTES_MAX)
+    size_bytes: int | None = Field(default=None, ge=1)
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _samples_are_small(self) -> Self:
+        if self.path is None and (self.size_bytes or 0) > _SAMPLE_BYTES_MAX:
+            raise ValueError(f"a sample has at most {_SAMPLE_BYTES_MAX} bytes")
+        return self
 
 
 class ListedProduct(Value):
@@ -83,14 +97,16 @@ def read_catalogue(path: Path) -> CatalogueFile:
     return _checked({"products": document} if isinstance(document, list) else document, path)
 
 
-def shelve(listed: ListedProduct, directory: Path, files: Files, *, samples: bool) -> Product:
+def shelve(
+    listed: ListedProduct, directory: Path, files: Files, open_build: OpenBuild, *, samples: bool
+) -> Product:
     """Put the builds of a product on the shelf, and name the product by what was put there."""
     builds = tuple(
         ProductFile(
             id=new_id(Prefix.FILE),
             sku=listed.sku,
-            **build.model_dump(exclude={"path", "size_bytes"}),
-            **_put(build, directory, files, samples=samples)._asdict(),
+            **build.model_dump(exclude={"path", "size_bytes", "sha256"}),
+            **_agreeing(build, _put(build, directory, files, open_build, samples=samples)),
         )
         for build in listed.files
     )
@@ -121,10 +137,12 @@ def _require_different(names: Iterable[object]) -> None:
         seen.add(name)
 
 
-def _put(build: ListedFile, directory: Path, files: Files, *, samples: bool) -> StoredFile:
+def _put(
+    build: ListedFile, directory: Path, files: Files, open_build: OpenBuild, *, samples: bool
+) -> StoredFile:
     if build.path is not None:
         try:
-            with (directory / build.path).open("rb") as stream:
+            with open_build(directory / build.path, build.file_name) as stream:
                 return files.put(stream)
         except OSError as error:
             raise Invalid(
@@ -133,3 +151,15 @@ def _put(build: ListedFile, directory: Path, files: Files, *, samples: bool) -> 
     if build.size_bytes is None or not samples:
         raise Invalid("catalogue_file_missing", f"{build.file_name} has no path to its content.")
     return files.put(BytesIO(content(build.file_name, build.size_bytes)))
+
+
+def _agreeing(build: ListedFile, stored: StoredFile) -> dict[str, Any]:
+    """What was put on the shelf, if it is what the catalogue says; nothing in the book names it otherwise."""
+    listed = StoredFile(build.sha256 or stored.sha256, build.size_bytes or stored.size_bytes)
+    if listed != stored:
+        raise Invalid(
+            "catalogue_file_differs",
+            f"{build.file_name} has {stored.size_bytes} bytes and SHA-256 {stored.sha256};"
+            f" listed are {listed.size_bytes} bytes and {listed.sha256}.",
+        )
+    return stored._asdict()

@@ -111,7 +111,7 @@ class Story:
         link = self._api.post(
             f"{self._item}/download-links", self._cast.agent, {"file_id": build["id"]}
         )
-        content = self._api.fetch(link["url"]).content
+        content = self._api.fetch(link["file_url"]).content
         if hashlib.sha256(content).hexdigest() != build["sha256"]:
             raise ApiFailed("The downloaded file is not the one listed.")
         self.facts["link_url"] = link["url"]

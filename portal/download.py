@@ -1,29 +1,32 @@
-"""Download links: making one, and opening the file for whoever holds it."""
+"""Download links: making one, showing what is behind it, and opening the file for whoever holds it."""
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from integrations.cipher.protocol import Cipher
-from integrations.files.protocol import Files
+from integrations.files.protocol import Files, StoredFile
 from models.catalogue import ProductFile
+from models.download import DownloadLink, LinkRequest
 from models.errors import NotFound, Unavailable
 from models.principal import Principal
 from models.receipt import Receipt
-from models.software import DownloadLink, LinkRequest
 from portal.byte_range import ByteRange, requested_range
+from portal.transfer import PIECE_BYTES, Transfer
 from rules.permission import Act, require
-from storage import download
-from storage.download import LinkTerms, LiveLink
+from storage import download, download_use
+from storage.download_use import OpenLink, Span
 from storage.engine import Database
 
-_CHUNK_BYTES = 256 * 1024
+CONFIRMED = "download"
+"""The query parameter that turns the address of a page into that of the file."""
 
 
 class DownloadDesk:
@@ -34,14 +37,12 @@ class DownloadDesk:
         database: Database,
         cipher: Cipher,
         files: Files,
-        terms: LinkTerms,
         public_url: str,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._files = files
-        self._terms = terms
         self._public_url = public_url.rstrip("/")
         self._clock = clock
 
@@ -60,56 +61,81 @@ class DownloadDesk:
             _hash(token),
             principal,
             self._clock(),
-            self._terms,
         )
-        return link.model_copy(update={"url": f"{self._public_url}/d/{token}"})
+        url = f"{self._public_url}/d/{token}"
+        return link.model_copy(update={"url": url, "file_url": f"{url}?{CONFIRMED}=1"})
 
     def _token(self, link_id: str) -> str:
         """256 bits that follow from the link's id and a secret, so that no row holds them."""
         return _text(self._cipher.fingerprint(f"keydesk/v1/download-link\0{link_id}"))
 
+    def look(self, token: str) -> DownloadLink | None:
+        """What the page shows, at no cost; None for expired, used-up, revoked, withdrawn and unknown links alike."""
+        opened = self._opened(token, self._clock())
+        return opened.link if opened is not None and opened.live else None
+
     def serve(self, token: str, method: str, headers: Mapping[str, str]) -> Response | None:
-        """The file; None for expired, used-up, revoked and unknown links alike."""
+        """The file, for one use or as the rest of one that began; None wherever there is none to have."""
         now = self._clock()
-        with self._database.reading() as connection:
-            link = download.live_link(connection, _hash(token), now)
-        if link is None:
+        opened = self._opened(token, now)
+        if opened is None:
             return None
-        part = _part(link.file, headers)
+        file, part = opened.file, _part(opened.file, headers)
         if part is not None and part.length == 0:
             return Response(
-                status_code=416,
-                headers={"Content-Range": f"bytes */{link.file.size_bytes}"},
+                status_code=416, headers={"Content-Range": f"bytes */{file.size_bytes}"}
             )
         if method == "HEAD":
-            return Response(status_code=206 if part else 200, headers=_headers(link.file, part))
-        return self._send(link, part, now)
+            return Response(status_code=206 if part else 200, headers=_headers(file, part))
+        return self._send(opened, part, now)
 
-    def _send(self, link: LiveLink, part: ByteRange | None, now: datetime) -> Response | None:
-        # Opened before it is counted: a file that is not there costs nobody a use.
-        stream = self._open(link.file)
-        if not _continues(link, part) and not download.count_use(self._database, link, now):
+    def _opened(self, token: str, now: datetime) -> OpenLink | None:
+        with self._database.reading() as connection:
+            return download_use.open_link(connection, _hash(token), now)
+
+    def _send(self, opened: OpenLink, part: ByteRange | None, now: datetime) -> Response | None:
+        file, whole = opened.file, part or ByteRange(0, opened.file.size_bytes)
+        # Opened and read before it is counted: a file that cannot be had costs nobody a use.
+        stream, first = self._open(file, whole)
+        download_id = self._begin(opened, whole, now)
+        if download_id is None:
             stream.close()
             return None
-        whole = part or ByteRange(0, link.file.size_bytes)
-        return StreamingResponse(
-            _read(stream, whole),
+        return Transfer(
+            stream,
+            whole,
+            first,
+            sha256=file.sha256 if whole.length == file.size_bytes else None,
+            ended=partial(self._end, download_id),
             status_code=206 if part else 200,
-            headers=_headers(link.file, part),
+            headers=_headers(file, part),
         )
 
-    def _open(self, file: ProductFile) -> BinaryIO:
+    def _begin(self, opened: OpenLink, part: ByteRange, now: datetime) -> str | None:
+        """Beyond the first byte the last use goes on, if it may; all else is a use of its own."""
+        span = Span(part.start, part.stop)
+        if part.start > 0 and (going_on := download_use.go_on(self._database, opened, span, now)):
+            return going_on
+        return download_use.begin_use(self._database, opened, span, now)
+
+    def _end(self, download_id: str, served_bytes: int) -> None:
+        download_use.end_download(self._database, download_id, served_bytes, self._clock())
+
+    def _open(self, file: ProductFile, part: ByteRange) -> tuple[BinaryIO, bytes]:
         try:
-            return self._files.open(file.sha256)
+            stream = self._files.open(StoredFile(file.sha256, file.size_bytes))
         except NotFound:
-            raise Unavailable(
-                "file_unavailable", "The file cannot be had right now.", retry_after_s=60
-            ) from None
+            raise _unavailable() from None
+        try:
+            stream.seek(part.start)
+            return stream, stream.read(min(PIECE_BYTES, part.length))
+        except OSError:
+            stream.close()
+            raise _unavailable() from None
 
 
-def _continues(link: LiveLink, part: ByteRange | None) -> bool:
-    """Whether this goes on with a download that was counted when it began."""
-    return part is not None and part.start > 0 and link.uses > 0
+def _unavailable() -> Unavailable:
+    return Unavailable("file_unavailable", "The file cannot be had right now.", retry_after_s=60)
 
 
 def _part(file: ProductFile, headers: Mapping[str, str]) -> ByteRange | None:
@@ -137,15 +163,6 @@ def _headers(file: ProductFile, part: ByteRange | None) -> dict[str, str]:
 
 def _etag(file: ProductFile) -> str:
     return f'"{file.sha256}"'
-
-
-def _read(stream: BinaryIO, part: ByteRange) -> Iterator[bytes]:
-    with stream:
-        stream.seek(part.start)
-        left = part.length
-        while left and (chunk := stream.read(min(_CHUNK_BYTES, left))):
-            left -= len(chunk)
-            yield chunk
 
 
 def _hash(token: str) -> bytes:

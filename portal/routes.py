@@ -8,6 +8,7 @@ from portal.api import (
     cancellation,
     credit,
     customer,
+    download,
     event,
     health,
     order,
@@ -19,7 +20,8 @@ from portal.api import (
     stock,
     ticket,
 )
-from portal.pages import download, home
+from portal.pages import download as download_page
+from portal.pages import home
 
 # One line per module; those of portal/api have their `router` made by portal/door.py.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -28,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     order.router,
     software.router,
     stock.router,
+    download.router,
     cancellation.router,
     ticket.router,
     credit.router,
@@ -39,5 +42,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     health.router,
     home.router,
-    download.router,
+    download_page.router,
 )

@@ -33,6 +33,7 @@ class Act(StrEnum):
     READ_REVOCATION = "read_revocation"
     READ_AUDIT = "read_audit"
     REPAIR = "repair"
+    WITHDRAW_BUILD = "withdraw_build"
 
 
 _PARTNER = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
@@ -64,6 +65,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_REVOCATION: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN, Role.INTEGRATOR},
     Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
     Act.REPAIR: frozenset({Role.OPERATOR}),
+    Act.WITHDRAW_BUILD: frozenset({Role.OPERATOR}),
 }
 
 

@@ -1,4 +1,4 @@
-"""Products, prices, files and customers in the book: upserted by import, read by every door."""
+"""Products, prices and customers in the book: upserted by import, read by every door."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,15 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from models.catalogue import Customer, Product, ProductFile
 from models.money import Money
 from models.principal import Principal
-from models.tables.catalogue import CustomerRow, PriceRow, ProductFileRow, ProductRow
+from models.tables.catalogue import CustomerRow, PriceRow, ProductRow
 from models.tables.column import table
+from storage.product_file import offered
 
 _customers = table(CustomerRow)
 _products = table(ProductRow)
 _prices = table(PriceRow)
-_files = table(ProductFileRow)
-
-_BUILD = ("sku", "version", "language", "bitness")
 
 
 def list_products(connection: Connection) -> tuple[Product, ...]:
@@ -32,28 +30,15 @@ def find_product(connection: Connection, sku: str) -> Product | None:
     return found[0] if found else None
 
 
-def files_of(connection: Connection, sku: str) -> tuple[ProductFile, ...]:
-    """The builds of one SKU that exist, newest version first."""
-    return _read_files(connection, [sku])[sku]
-
-
-def find_file(connection: Connection, file_id: str) -> ProductFile | None:
-    """One build."""
-    row = connection.execute(select(_files).where(_files.c.id == file_id)).mappings().one_or_none()
-    return ProductFile.model_validate(dict(row)) if row else None
-
-
 def upsert_products(connection: Connection, products: Sequence[Product]) -> None:
-    """Add or change products; each states its prices as a whole, while builds are only added or changed."""
+    """Add or change products; each states its prices as a whole. Builds come by `product_file.add_builds`."""
     if not products:
         return
     own = [p.model_dump(mode="json", exclude={"prices", "files"}) for p in products]
     prices = [_price_row(p.sku, price) for p in products for price in p.prices]
-    builds = [build.model_dump() for p in products for build in p.files]
     _upsert(connection, _products, own, ("sku",))
     _drop_other_prices(connection, [p.sku for p in products], prices)
     _upsert(connection, _prices, prices, ("sku", "currency"))
-    _upsert(connection, _files, builds, _BUILD, kept=("id",))
 
 
 def find_customer(connection: Connection, customer_id: str) -> Customer | None:
@@ -83,7 +68,7 @@ def _read_products(connection: Connection, chosen: ColumnElement[bool]) -> tuple
     found = select(_products).where(chosen).order_by(_products.c.title, _products.c.sku)
     rows = connection.execute(found).mappings().all()
     skus = [row["sku"] for row in rows]
-    prices, builds = _read_prices(connection, skus), _read_files(connection, skus)
+    prices, builds = _read_prices(connection, skus), offered(connection, skus)
     return tuple(_product(row, prices[row["sku"]], builds[row["sku"]]) for row in rows)
 
 
@@ -98,18 +83,6 @@ def _read_prices(connection: Connection, skus: Sequence[str]) -> dict[str, tuple
     grouped: dict[str, tuple[Money, ...]] = defaultdict(tuple)
     for row in connection.execute(found):
         grouped[row.sku] += (Money(amount_minor=row.amount_minor, currency=row.currency),)
-    return grouped
-
-
-def _read_files(connection: Connection, skus: Sequence[str]) -> dict[str, tuple[ProductFile, ...]]:
-    found = (
-        select(_files)
-        .where(_files.c.sku.in_(skus))
-        .order_by(_files.c.version.desc(), _files.c.language, _files.c.bitness)
-    )
-    grouped: dict[str, tuple[ProductFile, ...]] = defaultdict(tuple)
-    for row in connection.execute(found).mappings():
-        grouped[row["sku"]] += (ProductFile.model_validate(dict(row)),)
     return grouped
 
 
@@ -130,8 +103,6 @@ def _upsert(
     target: Table,
     rows: Sequence[dict[str, Any]],
     key: tuple[str, ...],
-    *,
-    kept: tuple[str, ...] = (),
 ) -> None:
     if not rows:
         return
@@ -139,7 +110,7 @@ def _upsert(
     changed = {
         column.name: statement.excluded[column.name]
         for column in target.columns
-        if column.name not in (*key, *kept)
+        if column.name not in key
     }
     connection.execute(
         statement.on_conflict_do_update(index_elements=list(key), set_=changed), list(rows)

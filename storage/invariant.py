@@ -27,6 +27,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | I24     | Temporal and the database agree             |   |   | x |
 | I25     | no secret in clear: a canary test's work    |   |   |   |
 | K1-K31  | our own: see the sentences                  |   | x |   |
+| K50-K52 | uses of links, bounds of downloads, builds  | x | x |   |
 """
 
 from datetime import timedelta

@@ -24,6 +24,7 @@ from storage.catalogue import upsert_products
 from storage.engine import Database
 from storage.key_import import Sealer, add_keys, record_import
 from storage.policy import add_policies
+from storage.product_file import add_builds
 
 KEYS_PER_SKU = 200
 _KEYS_SEED = 1
@@ -70,7 +71,7 @@ def load(
             partners=_add(connection, PartnerRow, _partners(demo)),
             customers=_add(connection, CustomerRow, [c.model_dump() for c in demo.customers]),
             users=_add_users(connection, demo),
-            products=_add_products(connection, demo.products),
+            products=_add_products(connection, demo.products, at),
             policies=add_policies(connection, demo.policies),
             event_sources=_add(connection, EventSourceRow, _event_sources(demo)),
             product_keys=_add_keys(connection, demo.products, cipher, at, keys_per_sku),
@@ -109,11 +110,12 @@ def _user(user: DemoUser, partner_of: dict[str, str]) -> dict[str, Any]:
     return row | {"active": True}
 
 
-def _add_products(connection: Connection, products: Iterable[Product]) -> int:
+def _add_products(connection: Connection, products: Iterable[Product], at: datetime) -> int:
     """Only SKUs that are not there: a price changed since the first load stays changed."""
     known = set(connection.execute(select(_products.c.sku)).scalars())
     missing = [product for product in products if product.sku not in known]
     upsert_products(connection, missing)
+    add_builds(connection, (build for product in missing for build in product.files), at)
     return len(missing)
 
 

@@ -11,6 +11,7 @@ from rules.transition import KEY_MOVES
 from storage.engine import Database
 from storage.invariant import Invariant
 from storage.invariants.cancellation import CANCELLATIONS
+from storage.invariants.download import DOWNLOADS
 from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
 from storage.invariants.product_key import PRODUCT_KEYS
@@ -38,6 +39,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *LEDGER,
             *ORDERS,
             *PRODUCT_KEYS,
+            *DOWNLOADS,
             *CANCELLATIONS,
             *REVOCATIONS,
             *TENANCY,

@@ -1,9 +1,11 @@
 """What every test may ask for: a database of its own on a real PostgreSQL, and real Temporal servers."""
 
 pytest_plugins = [
+    "tests.fixtures.bucket",
     "tests.fixtures.postgres",
     "tests.fixtures.temporal",
     "tests.fixtures.portal",
     "tests.fixtures.stack",
     "tests.fixtures.sealed",
+    "tests.fixtures.links",
 ]

@@ -28,10 +28,11 @@ from storage import (
     product_key,
     ticket,
 )
-from storage.catalogue import files_of
-from storage.download import LinkTerms, create_link
+from storage.download import create_link
+from storage.download_use import Span, begin_use, end_download, open_link
 from storage.engine import Database
 from storage.principal import principal_of
+from storage.product_file import files_of
 from storage.reveal import Allowance, reveal_key
 from tests.fixtures.ring import CIPHER
 
@@ -66,6 +67,7 @@ class Story:
         self.cancellation_id = new_id(Prefix.CANCELLATION)
         self.line_id = ""
         self.software_id = ""
+        self.link_id = ""
         self._currency = currency
         self._draft = OrderLineDraft(sku=sku, quantity=quantity)
 
@@ -123,21 +125,32 @@ class Story:
         )
         return self
 
-    def share(self) -> "Story":
+    def share(self, user_id: str = BUYER) -> "Story":
         """Somebody makes a download link."""
         with self.database.reading() as connection:
             file_id = files_of(connection, self._draft.sku)[0].id
-        link_id = new_id(Prefix.LINK)
+        self.link_id = new_id(Prefix.LINK)
         create_link(
             self.database,
             self.software_id,
             file_id,
-            link_id,
-            link_id.encode(),
-            self.person(BUYER),
+            self.link_id,
+            self.link_id.encode(),
+            self.person(user_id),
             self._tick(),
-            LinkTerms(lifetime=timedelta(days=7), max_uses=3),
         )
+        return self
+
+    def download(self) -> "Story":
+        """Somebody uses the link, and gets the whole file."""
+        at = self._tick()
+        with self.database.reading() as connection:
+            opened = open_link(connection, self.link_id.encode(), at)
+        assert opened is not None
+        whole = Span(0, opened.file.size_bytes)
+        download_id = begin_use(self.database, opened, whole, at)
+        assert download_id is not None
+        end_download(self.database, download_id, whole.stop, self._tick())
         return self
 
     def request(self, requester: str = BUYER) -> "Story":

@@ -37,12 +37,16 @@ class LocalFiles:
         _sync_directory(self._root)
         return stored
 
-    def open(self, sha256: str) -> BinaryIO:
-        """Open for reading."""
+    def open(self, file: StoredFile) -> BinaryIO:
+        """Open for reading; a file that was cut short on the disk is as good as none."""
         try:
-            return self._place(sha256).open("rb")
+            stream = self._place(file.sha256).open("rb")
         except FileNotFoundError:
             raise NotFound("file") from None
+        if os.fstat(stream.fileno()).st_size != file.size_bytes:
+            stream.close()
+            raise NotFound("file")
+        return stream
 
     def exists(self, sha256: str) -> bool:
         """Look for the file."""

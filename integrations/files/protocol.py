@@ -14,11 +14,14 @@ class Files(Protocol):
     """A shelf of files that never change: the same content is the same file."""
 
     def put(self, stream: BinaryIO) -> StoredFile:
-        """Keep a copy of the rest of the stream; a file that is there already is left alone."""
+        """Keep a copy of the stream from where it stands, which it can be brought back to; whole or not at all."""
         ...
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The content from its beginning; raises NotFound when it is not here. The caller closes it."""
+    def open(self, file: StoredFile) -> BinaryIO:
+        """The content from its beginning, seekable; NotFound when it is not here, or not of that length.
+
+        The caller closes it. Unavailable where the shelf itself cannot be asked; OSError if it fails later.
+        """
         ...
 
     def exists(self, sha256: str) -> bool:

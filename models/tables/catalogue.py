@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from models.catalogue import Family, KeyMode
@@ -57,10 +57,24 @@ class PriceRow(Row, table=True):
 
 
 class ProductFileRow(Row, table=True):
-    """One downloadable build."""
+    """One downloadable build; at most one of a combination is offered, and a withdrawn one stays as it was."""
 
     __tablename__ = "product_files"
-    __table_args__ = (UniqueConstraint("sku", "version", "language", "bitness"),)
+    __table_args__ = (
+        Index(
+            "uq_product_files_offered",
+            "sku",
+            "version",
+            "language",
+            "bitness",
+            unique=True,
+            postgresql_where="withdrawn_at IS NULL",
+        ),
+        CheckConstraint(
+            "num_nonnulls(withdrawn_at, withdrawn_by, withdrawn_reason) IN (0, 3)",
+            name="withdrawn_whole",
+        ),
+    )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     sku: str = Field(foreign_key="products.sku", sa_type=TEXT)
@@ -70,6 +84,9 @@ class ProductFileRow(Row, table=True):
     file_name: str = Field(sa_type=TEXT)
     size_bytes: int = Field(sa_type=AMOUNT)
     sha256: str = Field(sa_type=TEXT)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    withdrawn_by: str | None = Field(default=None, sa_type=TEXT)
+    withdrawn_reason: str | None = Field(default=None, sa_type=TEXT)
 
 
 class PolicyRow(Row, table=True):

@@ -3,6 +3,7 @@
 from models.tables import (
     cancellation,
     catalogue,
+    download,
     ledger,
     order,
     principal,
@@ -20,6 +21,7 @@ ROOMS = (
     catalogue,
     order,
     product_key,
+    download,
     stock,
     cancellation,
     ticket,

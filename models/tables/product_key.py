@@ -129,8 +129,10 @@ class DownloadLinkRow(Row, table=True):
                 "software_items.customer_id",
             ],
         ),
+        UniqueConstraint("id", "line_id", "partner_id", "customer_id", "file_id"),
         CheckConstraint("uses BETWEEN 0 AND max_uses", name="uses"),
         Index("ix_download_links_line", "line_id"),
+        Index("ix_download_links_software", "software_id", "id"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)

@@ -1,4 +1,4 @@
-"""Software over the API: what was bought, its keys on demand, its downloads, and what cancelling would bring."""
+"""Software over the API: what was bought, its keys on demand, and what cancelling would bring."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -6,14 +6,12 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import AfterValidator, AwareDatetime
 
-from models.base import Value
-from models.catalogue import ProductFile
 from models.errors import NotFound
 from models.ids import Prefix
 from models.outlook import ExplainedQuote, Language
 from models.principal import Principal
 from models.product_key import RevealedKey, RevealRequest
-from models.software import DownloadLink, LinkRequest, Software
+from models.software import Software
 from models.text import Identifier
 from portal.auth import allow
 from portal.door import door
@@ -22,7 +20,7 @@ from portal.pagination import ById, Page
 from portal.state import State
 from rules.explanation import explained
 from rules.permission import Act
-from storage import download, quote, software_view
+from storage import quote, software_view
 from storage.order_view import covers_customer
 
 router = door("software")
@@ -37,12 +35,6 @@ def _thinkable(at: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_thinkable)]
-
-
-class Downloads(Value):
-    """The builds that can be downloaded; only combinations of version, language and bitness that exist."""
-
-    items: tuple[ProductFile, ...]
 
 
 @router.get("/customers/{customer_id}/software", summary="List what was bought for a customer")
@@ -91,34 +83,6 @@ async def reveal_key(
     response.headers["Cache-Control"] = "no-store"
     receipt = await take_receipt()
     return await state.reveals.reveal_key(software_id, request or RevealRequest(), receipt, caller)
-
-
-@router.get("/software/{software_id}/downloads", summary="List the builds of an item")
-def list_downloads(
-    software_id: Identifier,
-    caller: Annotated[Principal, allow(Act.GET_DOWNLOAD)],
-    state: State,
-) -> Downloads:
-    """Newest version first; none while the item is not active."""
-    with state.database.reading() as connection:
-        return Downloads(items=download.downloads_of(connection, caller, software_id))
-
-
-@router.post(
-    "/software/{software_id}/download-links", status_code=201, summary="Make a download link"
-)
-async def create_download_link(
-    software_id: Identifier,
-    request: LinkRequest,
-    caller: Annotated[Principal, allow(Act.GET_DOWNLOAD)],
-    state: State,
-    response: Response,
-    take_receipt: Annotated[TakeReceipt, idempotent(Prefix.LINK)],
-) -> DownloadLink:
-    """The `url` is shown here only; it expires, counts its uses and dies with the key."""
-    response.headers["Cache-Control"] = "no-store"
-    receipt = await take_receipt()
-    return await state.downloads.create_link(software_id, request, receipt, caller)
 
 
 @router.get(

@@ -22,10 +22,10 @@ def seed(
 
     from demo.load import load as read_demo
     from integrations.cipher.ring import RingCipher
-    from integrations.files.local import LocalFiles
     from integrations.secret_files import ensure_secrets
     from models.errors import Refused
     from portal.commands.book import open_book
+    from portal.shelf import open_shelf
     from settings import Mode, load
     from storage.seed import load as load_demo
 
@@ -33,7 +33,7 @@ def seed(
     if settings.mode is Mode.PRODUCTION:
         raise Refused("demo_data_refused", "Production takes no demo data.")
     cipher = RingCipher(ensure_secrets(settings).key_ring)
-    files = LocalFiles(settings.data_dir / "files")
+    files = open_shelf(settings)
     with open_book(settings) as database:
         seeded = load_demo(database, read_demo(), cipher, files, datetime.now(UTC))
     if as_json:

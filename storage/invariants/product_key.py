@@ -161,21 +161,4 @@ GROUP BY l.id HAVING count(s.id) <> 1
 """,
         age=timedelta(minutes=5),
     ),
-    Invariant(
-        code="K4",
-        sentence="No download link outlives its cancelled item, its uses or its file's product.",
-        sql="""
-SELECT f.subject, f.detail FROM (
-  SELECT d.id AS subject, concat_ws('; ',
-    CASE WHEN d.revoked_at IS NULL AND s.status = 'cancelled' THEN 'alive though its item is cancelled' END,
-    CASE WHEN d.uses > d.max_uses THEN format('used %s times of %s', d.uses, d.max_uses) END,
-    CASE WHEN p.sku <> l.sku THEN 'opens a file of another product' END
-  ) AS detail
-  FROM download_links d
-  JOIN software_items s ON s.id = d.software_id
-  JOIN order_lines l ON l.id = d.line_id
-  JOIN product_files p ON p.id = d.file_id
-) f WHERE f.detail <> ''
-""",
-    ),
 )

@@ -6,7 +6,7 @@ TENANCY = (
     Invariant(
         code="I15",
         sentence="Partner and customer are the same from the order to its lines, items, keys, reveals, links, "
-        "cancellations, credits, tickets, entries, postings, messages and audit rows.",
+        "downloads, cancellations, credits, tickets, entries, postings, messages and audit rows.",
         sql="""
 SELECT f.subject, format('%s of %s and %s in an order of %s and %s',
                          f.kind, f.partner_id, f.customer_id, o.partner_id, o.customer_id) AS detail
@@ -21,6 +21,8 @@ FROM (
   UNION ALL SELECT id, 'a message', order_id, partner_id, customer_id FROM outbox
   UNION ALL SELECT r.id, 'a reveal', l.order_id, r.partner_id, r.customer_id
             FROM key_reveals r JOIN order_lines l ON l.id = r.line_id
+  UNION ALL SELECT d.id, 'a download', l.order_id, d.partner_id, d.customer_id
+            FROM downloads d JOIN order_lines l ON l.id = d.line_id
 ) f
 JOIN orders o ON o.id = f.order_id
 WHERE (f.partner_id, f.customer_id) IS DISTINCT FROM (o.partner_id, o.customer_id)

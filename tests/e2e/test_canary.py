@@ -163,6 +163,7 @@ def look(theatre: Theatre, item: str, agent: SecretStr) -> None:
     link = api.post(f"{item}/download-links", agent, {"file_id": build["id"]})["url"]
     theatre.canaries["download link"] = link.rpartition("/")[2]
     api.fetch(link)
+    api.fetch(f"{link}?download=1")
     api.fetch(f"{link}-spoilt")
 
 

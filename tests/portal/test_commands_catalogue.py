@@ -14,6 +14,7 @@ import demo
 from demo.load import OTHER_REGIMES, load_policies
 from integrations.cipher.ring import make_ring
 from integrations.files.local import LocalFiles
+from integrations.files.protocol import StoredFile
 from models.errors import Conflict, Invalid
 from models.money import Money
 from portal.cli import app
@@ -34,6 +35,14 @@ PRODUCT = {
     "maximum_quantity": 10,
     "prices": {"EUR": 12900},
     "files": [BUILD | {"path": "builds/build.iso"}],
+}
+
+COUNTS = {
+    "products": 1,
+    "policies_added": 0,
+    "builds_added": 0,
+    "builds_replaced": 0,
+    "builds_still_withdrawn": 0,
 }
 
 
@@ -70,7 +79,7 @@ def test_a_product_comes_in_with_its_build(
 ) -> None:
     answer = _import(file, {"products": [PRODUCT]})
 
-    assert json.loads(answer.stdout) == {"products": 1, "policies_added": 0}
+    assert json.loads(answer.stdout) == COUNTS | {"builds_added": 1}
     with installation.reading() as connection:
         product = find_product(connection, SKU)
     assert product is not None
@@ -78,7 +87,8 @@ def test_a_product_comes_in_with_its_build(
     (build,) = product.files
     assert build.sha256 == hashlib.sha256(b"a build").hexdigest()
     assert build.size_bytes == len(b"a build")
-    with LocalFiles(tmp_path / "data" / "files").open(build.sha256) as stream:
+    kept = StoredFile(build.sha256, build.size_bytes)
+    with LocalFiles(tmp_path / "data" / "files").open(kept) as stream:
         assert stream.read() == b"a build"
 
 
@@ -147,6 +157,42 @@ def test_a_build_without_its_content_is_refused(installation: Database, file: Pa
             _import(file, [PRODUCT | {"files": [build]}])
         assert refused.value.code == "catalogue_file_missing"
     assert _count(installation) == 0
+
+
+@pytest.mark.parametrize("listed", [{"sha256": "0" * 64}, {"size_bytes": 8}])
+def test_a_build_that_is_not_what_the_catalogue_says_is_refused(
+    installation: Database, file: Path, listed: dict[str, Any]
+) -> None:
+    build = BUILD | {"path": "builds/build.iso"}
+    with pytest.raises(Invalid, match=r"build\.iso has 7 bytes") as refused:
+        _import(file, [PRODUCT | {"files": [build | listed]}])
+
+    assert refused.value.code == "catalogue_file_differs"
+    assert _count(installation) == 0
+
+    right = {"sha256": hashlib.sha256(b"a build").hexdigest(), "size_bytes": 7}
+    assert _import(file, [PRODUCT | {"files": [build | right]}]).exit_code == 0
+
+
+def test_an_import_brings_no_replaced_build_back_unasked(
+    installation: Database, file: Path
+) -> None:
+    content = file.parent / "builds" / "build.iso"
+    _import(file, [PRODUCT])
+    content.write_bytes(b"a better build")
+
+    replaced = _import(file)
+    content.write_bytes(b"a build")
+    left_out = _import(file)
+    again = CliRunner().invoke(app, ["import-catalogue", str(file), "--offer-withdrawn"])
+
+    assert json.loads(replaced.stdout) == COUNTS | {"builds_replaced": 1}
+    assert json.loads(left_out.stdout) == COUNTS | {"builds_still_withdrawn": 1}
+    assert "1 replaced" in again.stdout
+    with installation.reading() as connection:
+        product = find_product(connection, SKU)
+    assert product is not None
+    assert [build.sha256 for build in product.files] == [hashlib.sha256(b"a build").hexdigest()]
 
 
 def test_production_makes_no_samples(

@@ -1,45 +1,18 @@
-"""Downloads: the builds that exist, links to them, and every way a link can be used, spared and dead."""
+"""Downloads: the builds that exist, links to them, the page behind a link, and every way a link can be dead."""
 
-import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import select, text
 
 from demo.files import content
-from models.tables.column import table
-from models.tables.product_key import DownloadLinkRow
-from portal.byte_range import ByteRange, requested_range
-from tests.factories import BUYER, Story
+from tests.factories import BUYER, OPERATOR
+from tests.fixtures.links import fetch, links, make_link, recorded, revoke, uses, withdraw
 from tests.fixtures.stack import Stack
 
-links = table(DownloadLinkRow)
-
-
-async def make_link(stack: Stack, story: Story, *, key: str | None = None) -> dict[str, Any]:
-    caller = stack.caller(BUYER)
-    listed = await caller.get(f"/software/{story.software_id}/downloads")
-    body = {"file_id": listed.body["items"][0]["id"]}
-    made = await caller.post(f"/software/{story.software_id}/download-links", body, key=key)
-    assert made.status == 201, made.body
-    link: dict[str, Any] = made.body
-    return link
-
-
-async def fetch(
-    stack: Stack, link: dict[str, Any], method: str = "GET", **headers: str
-) -> httpx2.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await stack.http.request(method, link["url"], headers=named)
-
-
-def uses(stack: Stack) -> int:
-    with stack.database.reading() as connection:
-        found: int = connection.execute(select(links.c.uses)).scalar_one()
-        return found
+pytestmark = pytest.mark.usefixtures("two_uses")
 
 
 async def test_only_builds_that_exist_are_listed(stack: Stack) -> None:
@@ -49,6 +22,13 @@ async def test_only_builds_that_exist_are_listed(stack: Stack) -> None:
     assert ("2019", "de-DE", "64") in builds
     assert ("2016", "de-DE", "64") not in builds
     assert len(builds) == len(listed.body["items"]) == 6
+    chosen = {
+        (version["version"], language["language"], bitness["bitness"])
+        for version in listed.body["versions"]
+        for language in version["languages"]
+        for bitness in language["bitnesses"]
+    }
+    assert chosen == builds
 
 
 async def test_a_link_gives_the_listed_file_to_whoever_holds_it(stack: Stack) -> None:
@@ -91,43 +71,38 @@ async def test_a_repeat_gives_the_same_link_and_makes_no_second(stack: Stack) ->
     assert another["url"] != first["url"]
 
 
-async def test_looking_and_going_on_use_nothing_up(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Accept": "text/html,application/xhtml+xml", "User-Agent": "Mozilla/5.0"},
+        {"Accept": "*/*", "User-Agent": "a mail scanner"},
+        {"Range": "bytes=0-1023"},
+    ],
+)
+async def test_opening_the_link_shows_a_page_and_uses_nothing_up(
+    stack: Stack, headers: dict[str, str]
+) -> None:
     link = await make_link(stack, stack.story().buy())
-    size = link["file"]["size_bytes"]
-    head = await fetch(stack, link, "HEAD")
-    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(size), b"")
+    for _ in range(5):
+        page = await stack.http.get(link["url"], headers=headers)
+        assert page.status_code == 200
+    file = link["file"]
+    assert file["file_name"] in page.text
+    assert file["sha256"] in page.text
+    assert '<button name="download" value="1">' in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    assert (await stack.http.head(link["url"])).status_code == 200
     assert uses(stack) == 0
-    whole = (await fetch(stack, link)).content
-    assert uses(stack) == 1
-    rest = await fetch(stack, link, Range="bytes=1000-")
-    assert rest.status_code == 206
-    assert rest.headers["Content-Range"] == f"bytes 1000-{size - 1}/{size}"
-    assert rest.content == whole[1000:]
-    assert uses(stack) == 1
+    assert await recorded(stack, link) == []
+    assert link["file_url"] == f"{link['url']}?download=1"
 
 
-async def test_a_first_request_from_the_middle_counts(stack: Stack) -> None:
+@pytest.mark.parametrize("header", ["Sec-Purpose", "Purpose"])
+async def test_what_a_browser_fetches_ahead_uses_nothing_up(stack: Stack, header: str) -> None:
     link = await make_link(stack, stack.story().buy())
-    assert (await fetch(stack, link, Range="bytes=1-")).status_code == 206
-    assert uses(stack) == 1
-    assert (await fetch(stack, link, Range="bytes=0-9")).status_code == 206
-    assert uses(stack) == 2
-
-
-async def test_a_range_of_other_content_starts_over(stack: Stack) -> None:
-    link = await make_link(stack, stack.story().buy())
-    etag = (await fetch(stack, link)).headers["ETag"]
-    same = await fetch(stack, link, Range="bytes=5-9", If_Range=etag)
-    other = await fetch(stack, link, Range="bytes=5-9", If_Range='"other"')
-    assert (same.status_code, len(same.content)) == (206, 5)
-    assert (other.status_code, len(other.content)) == (200, link["file"]["size_bytes"])
-
-
-async def test_a_range_behind_the_end_is_told_the_size(stack: Stack) -> None:
-    link = await make_link(stack, stack.story().buy())
-    size = link["file"]["size_bytes"]
-    answer = await fetch(stack, link, Range=f"bytes={size}-")
-    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+    page = await stack.http.get(link["file_url"], headers={header: "prefetch;prerender"})
+    assert page.headers["Content-Type"].startswith("text/html")
     assert uses(stack) == 0
 
 
@@ -140,7 +115,13 @@ async def test_every_dead_link_gives_one_and_the_same_page(stack: Stack) -> None
     for _ in range(2):
         assert (await fetch(stack, used_up)).status_code == 200
     pages["used up"] = await fetch(stack, used_up)
-    pages["used up, from the middle"] = await fetch(stack, used_up, Range="bytes=1-")
+    pages["used up, its page"] = await stack.http.get(used_up["url"])
+    by_hand = await make_link(stack, stack.story().buy())
+    assert (await revoke(stack, by_hand)).body["status"] == "revoked"
+    pages["revoked by hand"] = await fetch(stack, by_hand)
+    bad = await make_link(stack, stack.story(sku="DG7GMGF0FKX9:0003", quantity=1).buy())
+    assert (await withdraw(stack, bad)).status == 200
+    pages["withdrawn"] = await fetch(stack, bad)
     story = stack.story().buy()
     cancelled = await make_link(stack, story)
     story.request().decide().suspend()
@@ -157,11 +138,40 @@ async def test_every_dead_link_gives_one_and_the_same_page(stack: Stack) -> None
     stack.assert_book_is_right()
 
 
-async def test_the_last_use_goes_to_one_of_many(stack: Stack) -> None:
-    link = await make_link(stack, stack.story().buy())
-    answers = await asyncio.gather(*(fetch(stack, link) for _ in range(8)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [404] * 6
-    assert uses(stack) == 2
+async def test_links_are_listed_with_how_they_stand(stack: Stack) -> None:
+    story = stack.story().buy()
+    first, second = await make_link(stack, story), await make_link(stack, story)
+    await fetch(stack, second)
+    await revoke(stack, first)
+    listed = await stack.caller(BUYER).get(f"/software/{story.software_id}/download-links")
+    shown = [(item["id"], item["status"], item["uses"]) for item in listed.body["items"]]
+    assert shown == [(second["id"], "live", 1), (first["id"], "revoked", 0)]
+    assert all(item["url"] is None and item["file_url"] is None for item in listed.body["items"])
+    assert (await revoke(stack, first)).body["status"] == "revoked"
+    other = stack.caller("usr_petra_admin")
+    path = f"/software/{story.software_id}/download-links"
+    assert (await other.get(path)).code == "404 not_found"
+    assert (await other.post(f"{path}/{second['id']}/revocation")).code == "404 not_found"
+    stack.assert_book_is_right()
+
+
+async def test_a_withdrawn_build_is_offered_no_longer(stack: Stack) -> None:
+    story = stack.story().buy()
+    link = await make_link(stack, story)
+    withdrawn = await withdraw(stack, link, key="once")
+    assert withdrawn.body["withdrawn_by"] == OPERATOR
+    assert (await withdraw(stack, link, key="once")).body == withdrawn.body
+    refused = await withdraw(stack, link)
+    assert refused.code == "409 build_withdrawn"
+    assert refused.body["withdrawal_reason"] == "It does not start."
+    buyer, path = stack.caller(BUYER), f"/software/{story.software_id}"
+    listed = await buyer.get(f"{path}/downloads")
+    assert link["file"] not in listed.body["items"]
+    asked = await buyer.post(f"{path}/download-links", {"file_id": link["file"]["id"]})
+    assert asked.code == "404 not_found"
+    links_of = await buyer.get(f"{path}/download-links")
+    assert [item["status"] for item in links_of.body["items"]] == ["withdrawn"]
+    stack.assert_book_is_right()
 
 
 async def test_links_are_made_for_own_active_items_and_own_files_only(stack: Stack) -> None:
@@ -179,28 +189,7 @@ async def test_links_are_made_for_own_active_items_and_own_files_only(stack: Sta
     story.request().decide().suspend()
     assert (await buyer.post(path, body)).code == "409 software_not_active"
     listed = await buyer.get(f"/software/{story.software_id}/downloads")
-    assert listed.body == {"items": []}
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        (None, None),
-        ("", None),
-        ("bytes=0-", ByteRange(0, 10)),
-        ("bytes=3-5", ByteRange(3, 6)),
-        ("bytes=3-500", ByteRange(3, 10)),
-        ("bytes=-4", ByteRange(6, 10)),
-        ("bytes=-400", ByteRange(0, 10)),
-        ("bytes=5-3", None),
-        ("bytes=-", None),
-        ("bytes=0-1,3-4", None),
-        ("lines=0-1", None),
-        ("bytes=" + "9" * 40 + "-", None),
-    ],
-)
-def test_ranges(header: str | None, expected: ByteRange | None) -> None:
-    assert requested_range(header, 10) == expected
+    assert listed.body == {"items": [], "versions": []}
 
 
 def _stable(page: httpx2.Response) -> dict[str, str]:

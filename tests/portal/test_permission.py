@@ -87,8 +87,9 @@ async def world(still_portal: Portal) -> World:
             place = {"partner_id": PARTNER, "customer_id": CUSTOMER if is_customers else None}
             connection.execute(table(UserRow).insert().values(**user, **place, active=True))
             connection.execute(table(UserRoleRow).insert().values(user_id=_user(role), role=role))
-    own = Story(database).buy().cancel()
+    own = Story(database).buy().share().cancel()
     other = Story(database).place(OTHER_BUYER, OTHER_CUSTOMER).charge().deliver()
+    other.share(OTHER_BUYER)
     other.request(OTHER_BUYER).decide().suspend().credit().revoke().close()
     # Between charge and credit, so that both partners have a credit note.
     close_statements(database, PLACED_AT + timedelta(minutes=4))
@@ -107,6 +108,8 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
         "customer_id": customer,
         "order_id": story.order_id,
         "software_id": story.software_id,
+        "link_id": story.link_id,
+        "file_id": STRANGE_ID,
         "cancellation_id": story.cancellation_id,
         "ticket_id": case["ticket_id"],
         "credit_id": case["credit_id"],
@@ -136,6 +139,7 @@ def _body(route: APIRoute) -> Any:
             "contact": {"name": "A", "email": "a@b.example", "phone": "+420601234567"},
         },
         "/download-links": {"file_id": STRANGE_ID},
+        "/products/{sku}/builds/{file_id}/withdrawal": {"reason": "Bad."},
         "/decisions": {"verdict": "declined"},
         "/notes": {"text": "Hello."},
         "/questions": {"text": "Why?"},

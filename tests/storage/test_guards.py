@@ -8,6 +8,7 @@ from storage.engine import constraint_of
 from tests.storage.conftest import Scene
 from tests.storage.guards.case import CASES
 from tests.storage.guards.decision import DECISIONS
+from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
 from tests.storage.guards.product_key import KEYS
 from tests.storage.guards.statement import STATEMENTS
@@ -20,6 +21,7 @@ GUARDS = {
         ("decision", DECISIONS),
         ("case", CASES),
         ("key", KEYS),
+        ("download", DOWNLOADS),
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
     )

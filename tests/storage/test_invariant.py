@@ -9,6 +9,7 @@ from storage.verify import INVARIANTS, examine, verify
 from tests.factories import CONTACT, PLACED_AT, Story
 from tests.storage.conftest import Scene
 from tests.storage.corruptions.case import CASES
+from tests.storage.corruptions.download import DOWNLOADS
 from tests.storage.corruptions.money import MONEY
 from tests.storage.corruptions.order import ORDERS
 from tests.storage.corruptions.product_key import KEYS
@@ -18,7 +19,17 @@ from tests.storage.corruptions.shape import Corruption
 from tests.storage.corruptions.statement import STATEMENTS
 from tests.storage.corruptions.tenancy import TENANTS
 
-CORRUPTIONS = (*MONEY, *ORDERS, *KEYS, *CASES, *TENANTS, *RECORDS, *REVOCATIONS, *STATEMENTS)
+CORRUPTIONS = (
+    *MONEY,
+    *ORDERS,
+    *KEYS,
+    *DOWNLOADS,
+    *CASES,
+    *TENANTS,
+    *RECORDS,
+    *REVOCATIONS,
+    *STATEMENTS,
+)
 
 
 def test_verify_finds_nothing_in_the_demo_world(database: Database) -> None:
@@ -34,8 +45,16 @@ def test_verify_finds_nothing_in_a_case_at_every_stage(scene: Scene) -> None:
 
 def test_verify_finds_nothing_after_every_single_step(database: Database) -> None:
     story = Story(database)
-    told = [story.place, story.charge, story.deliver, story.reveal, story.share, story.request]
-    told += [story.decide, story.suspend, story.credit, story.revoke, story.close, story.finish]
+    told = [story.place, story.charge, story.deliver, story.reveal, story.share, story.download]
+    told += [
+        story.request,
+        story.decide,
+        story.suspend,
+        story.credit,
+        story.revoke,
+        story.close,
+        story.finish,
+    ]
     for step in told:
         step()
 

@@ -32,11 +32,13 @@ APPEND_ONLY = (
 KEPT = (
     "cancellations",
     "download_links",
+    "downloads",
     "inbox",
     "ledger_accounts",
     "number_series",
     "orders",
     "outbox",
+    "product_files",
     "product_keys",
     "software_items",
     "stock_alerts",
@@ -49,6 +51,8 @@ MAY_CHANGE = {
     "cancellations": {"status", "status_at", "quote"},
     "tickets": {"waiting_for_requester", "needs_attention", "closed_at"},
     "download_links": {"uses", "revoked_at"},
+    "downloads": {"ended_at", "served_bytes"},
+    "product_files": {"file_name", "withdrawn_at", "withdrawn_by", "withdrawn_reason"},
     "ledger_accounts": {"balance_minor", "version"},
     "stock_alerts": {"cleared_at"},
     "product_keys": {

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from demo.load import load as load_demo
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.files.local import LocalFiles
+from integrations.files.protocol import StoredFile
 from models.catalogue import Product
 from models.tables.catalogue import PriceRow
 from models.tables.column import table
@@ -107,7 +108,7 @@ def test_every_build_can_be_read_at_its_recorded_size(
         builds = [build for product in list_products(connection) for build in product.files]
     assert builds
     for build in builds:
-        with demo_files.open(build.sha256) as stream:
+        with demo_files.open(StoredFile(build.sha256, build.size_bytes)) as stream:
             assert len(stream.read()) == build.size_bytes
 
 

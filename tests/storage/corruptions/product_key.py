@@ -131,21 +131,4 @@ KEYS = (
     Corruption(
         "K3", "a line without its item", "DELETE FROM software_items WHERE id = :final_software"
     ),
-    Corruption(
-        "K4",
-        "a link that outlived its key",
-        "UPDATE download_links SET revoked_at = NULL WHERE line_id = :cancelled_line",
-    ),
-    Corruption(
-        "K4",
-        "a link used too often",
-        "UPDATE download_links SET uses = max_uses + 1",
-        ("download_links.ck_download_links_uses",),
-    ),
-    Corruption(
-        "K4",
-        "a link to another product",
-        "UPDATE download_links SET file_id = (SELECT id FROM product_files"
-        " WHERE sku = 'DG7GMGF0D7FX:0002' LIMIT 1)",
-    ),
 )

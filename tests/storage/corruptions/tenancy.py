@@ -18,6 +18,7 @@ TENANTS = (
     _moved("product_keys", "line_id = :final_line"),
     _moved("key_reveals", "line_id = :final_line"),
     _moved("download_links", "line_id = :cancelled_line"),
+    _moved("downloads", "line_id = :cancelled_line"),
     _moved("cancellations", "id = :waiting_case"),
     _moved("credits", "line_id = :cancelled_line"),
     _moved("tickets", "cancellation_id = :waiting_case"),

@@ -138,9 +138,4 @@ KEYS = (
         "INSERT INTO revocation_epochs SELECT 7, sha256(epoch_key), began_at, began_by FROM revocation_epochs",
         "revocation_epochs_in_order",
     ),
-    Guard(
-        "a link used too often",
-        "UPDATE download_links SET uses = max_uses + 1",
-        "ck_download_links_uses",
-    ),
 )
