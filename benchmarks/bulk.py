@@ -24,6 +24,7 @@ from models.tables.product_key import ProductKeyRow
 from portal.revocation import RevocationDesk
 from rules.revocation import check_key
 from storage import cancellation, decision, ticket
+from storage.cipher import columns_of, holder_of
 from storage.engine import Database
 from storage.replay import replay_cases
 from storage.revocation import publish
@@ -105,22 +106,18 @@ def _fill_revoked_keys(database: Database, rows: int, cipher: RingCipher) -> Non
     [sale] = Till(database).sell(1, HUMAN_SKU)
     with database.transaction() as connection:
         _without_guards(connection)
-        one = (
-            connection.execute(select(_keys).where(_keys.c.line_id == sale.line_id))
-            .mappings()
-            .one()
-        )
-        revoked = dict(one) | {"state": KeyState.REVOKED, "state_reason": "bench"}
+        held = connection.execute(select(_keys).where(_keys.c.line_id == sale.line_id)).one()
+        holder = holder_of(held, sale.line_id)
+        revoked = held._asdict() | {"state": KeyState.REVOKED, "state_reason": "bench"}
         connection.execute(
-            insert(_keys), [revoked | _sealed(number, cipher) for number in range(1, rows + 1)]
+            insert(_keys), [revoked | _sealed(n, cipher, holder) for n in range(1, rows + 1)]
         )
     _analyse(database)
 
 
-def _sealed(number: int, cipher: RingCipher) -> dict[str, object]:
+def _sealed(number: int, cipher: RingCipher, holder: str) -> dict[str, object]:
     key_id, key = f"key_bench_{number:09d}", _key(number)
-    sealed = cipher.seal(key, key_id)
-    return sealed.model_dump() | {
+    return columns_of(cipher.bind(cipher.seal(key, key_id), key_id, holder)) | {
         "id": key_id,
         "fingerprint": cipher.fingerprint(key),
         "last5": key[-5:],

@@ -34,7 +34,8 @@ def in_clear(database: Database, cipher: RingCipher, story: Story) -> list[str]:
     """The keys of a story's line; to be called while they work."""
     with database.reading() as connection:
         ids = connection.execute(select(_keys.c.id).where(_keys.c.line_id == story.line_id))
-        return [cipher.open(sealed_key(connection, key_id), key_id) for key_id in ids.scalars()]
+        sealed = {key_id: sealed_key(connection, key_id) for key_id in ids.scalars()}
+    return [cipher.open(seal, key_id, holder) for key_id, (seal, holder) in sealed.items()]
 
 
 @pytest.fixture
