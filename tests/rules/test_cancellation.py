@@ -166,6 +166,13 @@ def test_a_partial_tier_on_perpetual_software_counts_the_days_of_the_window(
     assert quote(line(), thirty_days, PLACED + elapsed).credit == eur(credit_minor)
 
 
+def test_a_started_day_of_the_window_counts_as_one() -> None:
+    # 36 hours are two days, so in the second a unit keeps 10.08 / 2 = 5.04.
+    terms = policy(refund_tiers=[{"type": "partial", "expires_after": "PT36H"}])
+
+    assert quote(line(), terms, PLACED + timedelta(hours=36)).credit == eur(5040)
+
+
 @given(st.timedeltas(timedelta(0), 40 * DAY), st.timedeltas(timedelta(0), 40 * DAY))
 def test_waiting_never_raises_the_credit(first: timedelta, second: timedelta) -> None:
     sooner, later = sorted((first, second))
@@ -177,6 +184,34 @@ def test_waiting_never_raises_the_credit(first: timedelta, second: timedelta) ->
     ]
 
     assert 73_000 >= credits_minor[0] >= credits_minor[1] >= 0
+
+
+@given(
+    st.lists(st.timedeltas(SECOND, 500 * DAY), min_size=1, max_size=4, unique=True).map(sorted),
+    st.integers(0, 4),
+    st.one_of(st.none(), st.integers(1, 1_100)),
+    st.integers(1, 10**8),
+    st.lists(st.timedeltas(-DAY, 600 * DAY), min_size=2, max_size=2).map(sorted),
+)
+def test_under_any_terms_the_credit_is_within_the_charge_and_waiting_never_raises_it(
+    ends: list[timedelta],
+    full_tiers: int,
+    term_days: int | None,
+    unit_minor: int,
+    moments: list[timedelta],
+) -> None:
+    kinds = [RefundType.FULL if place < full_tiers else RefundType.PARTIAL for place in range(4)]
+    tiers = [{"type": kind, "expires_after": end} for kind, end in zip(kinds, ends, strict=False)]
+    bought = line(
+        term_days=term_days, unit_price=eur(unit_minor), quantity=3, total=eur(unit_minor) * 3
+    )
+
+    sooner, later = (
+        quote(bought, policy(refund_tiers=tiers), PLACED + elapsed).credit.amount_minor
+        for elapsed in moments
+    )
+
+    assert unit_minor * 3 >= sooner >= later >= 0
 
 
 REASONS: list[tuple[IneligibilityReason, dict[str, Any]]] = [

@@ -39,6 +39,10 @@ def test_full_gives_the_total_back() -> None:
         (1008, 10, 31, -1, 0),
         (1008, 10, 0, 29, 0),  # a cycle of no days
         (1008, 10, -3, -3, 0),
+        # The largest amounts there are, where a float would round up to the next minor unit.
+        (10**15 - 1, 1, 1_100, 1_100, 10**15 - 1),
+        (10**15 - 1, 1, 1_100, 207, 188_181_818_181_817),
+        (10**11, 10_000, 1_100, 1_100, 10**15),
     ],
 )
 def test_prorated_truncates_the_unit(
@@ -84,6 +88,37 @@ def test_credits_of_lines_add_up_to_the_credit_of_the_order(
     assert total == eur(by_unit)
 
 
+@given(minor_units, st.integers(1, 200), cycles, st.data())
+def test_units_credited_one_by_one_add_up_to_the_line(
+    unit_minor: int, quantity: int, cycle_days: int, data: st.DataObject
+) -> None:
+    unused = data.draw(st.integers(0, cycle_days))
+
+    one_by_one = sum(
+        (prorated(eur(unit_minor), 1, cycle_days, unused) for _ in range(quantity)), start=eur(0)
+    )
+
+    assert prorated(eur(unit_minor), quantity, cycle_days, unused) == one_by_one
+
+
+@given(minor_units, quantities, cycles, st.data())
+def test_a_day_more_used_never_raises_the_credit(
+    unit_minor: int, quantity: int, cycle_days: int, data: st.DataObject
+) -> None:
+    unused = data.draw(st.integers(1, cycle_days))
+
+    assert prorated(eur(unit_minor), quantity, cycle_days, unused - 1) <= prorated(
+        eur(unit_minor), quantity, cycle_days, unused
+    )
+
+
+def test_a_currency_without_minor_digits_is_truncated_to_the_whole() -> None:
+    unit_price = Money(amount_minor=1008, currency="JPY")
+
+    # 1,008 / 31 times 29 = 942.9…, times 10.
+    assert str(prorated(unit_price, 10, 31, 29)) == "9,420 JPY"
+
+
 @given(minor_units, quantities, cycles)
 def test_the_whole_cycle_unused_is_the_whole_price(
     unit_minor: int, quantity: int, cycle_days: int
@@ -108,3 +143,17 @@ def test_the_whole_cycle_unused_is_the_whole_price(
 )
 def test_the_day_of_the_cancellation_counts_as_unused(elapsed: timedelta, unused: int) -> None:
     assert unused_days(START, START + elapsed, 31) == unused
+
+
+@given(
+    st.timedeltas(-DAY, 1_200 * DAY),
+    st.timedeltas(timedelta(0), 100 * DAY),
+    cycles,
+)
+def test_waiting_never_adds_unused_days(
+    elapsed: timedelta, wait: timedelta, cycle_days: int
+) -> None:
+    sooner = unused_days(START, START + elapsed, cycle_days)
+    later = unused_days(START, START + elapsed + wait, cycle_days)
+
+    assert cycle_days >= sooner >= later >= 0
