@@ -90,7 +90,7 @@ class MoneyChange(Value):
 
 
 class ReplayReport(Value):
-    """All cases under the candidate; `to_look_at` holds the flips that weigh most, `flips` counts them all."""
+    """All cases under the candidate; `to_look_at` holds the heaviest flips by currency, `flips` counts all."""
 
     cases: int
     changes: dict[Change, int]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Result, Row, func, select
 
-from models.cancellation import IneligibilityReason, LineFacts
+from models.cancellation import CancellationStatus, IneligibilityReason, LineFacts
 from models.catalogue import Family
 from models.decision import Verdict
 from models.money import Money
@@ -42,8 +42,9 @@ def replay_cases(
 ) -> ReplayReport:
     """Decide every judged case again under the candidates; `tell` hears how many a batch brought.
 
-    `effective` asks only terms that would have been in force when the order was placed. The list holds the
-    `most` cases with the largest difference in money, so that any number of cases fits in memory.
+    `effective` asks only terms that would have been in force when the order was placed. The list holds, for
+    each currency, the `most` cases with the largest difference in money, so that any number of cases fits in
+    memory; amounts of two currencies are never held against one another.
     """
     sums = _Sums(most)
     for case in _past_cases(connection, partner_id, tell):
@@ -66,7 +67,7 @@ class _Sums:
         self._most = most
         self._changes = Counter[Change]()
         self._purse: _Purse = defaultdict(lambda: [0, 0])
-        self._heaviest: list[tuple[int, str, ReplayedCase]] = []
+        self._heaviest = defaultdict[str, list[tuple[int, str, ReplayedCase]]](list)
 
     def add(self, case: PastCase, change: Change, granted: Money) -> None:
         self._changes[change] += 1
@@ -75,18 +76,23 @@ class _Sums:
         sums[1] += granted.amount_minor
 
     def note(self, case: ReplayedCase) -> None:
-        heapq.heappush(self._heaviest, (case.weight, case.cancellation_id, case))
-        if len(self._heaviest) > self._most:
-            heapq.heappop(self._heaviest)
+        heaviest = self._heaviest[case.credit.currency]
+        heapq.heappush(heaviest, (case.weight, case.cancellation_id, case))
+        if len(heaviest) > self._most:
+            heapq.heappop(heaviest)
 
     def report(self) -> ReplayReport:
-        heaviest = sorted(self._heaviest, key=lambda found: found[:2], reverse=True)
         return ReplayReport(
             cases=self._changes.total(),
             changes={change: self._changes[change] for change in Change},
             money=tuple(self._money()),
-            to_look_at=tuple(case for *_, case in heaviest),
+            to_look_at=tuple(self._list()),
         )
+
+    def _list(self) -> Iterator[ReplayedCase]:
+        for _, heaviest in sorted(self._heaviest.items()):
+            for *_, case in sorted(heaviest, key=lambda found: found[:2], reverse=True):
+                yield case
 
     def _money(self) -> Iterator[MoneyChange]:
         for (partner_id, currency), (then, now) in sorted(self._purse.items()):
@@ -112,6 +118,7 @@ def _past_cases(
             cancellations.c.partner_id,
             cancellations.c.received_at,
             cancellations.c.currency,
+            cancellations.c.status,
             cancellations.c.quote,
             orders.c.number,
             products.c.family,
@@ -147,5 +154,12 @@ def _past_case(row: Row[Any]) -> PastCase:
         credit=Money.model_validate(kept["credit"]),
         facts=LineFacts.model_validate(kept["facts"]),
         verdict=Verdict(row.verdict) if row.verdict else None,
-        granted=Money(amount_minor=row.amount_minor or 0, currency=row.currency),
+        granted=Money(amount_minor=_granted_minor(row), currency=row.currency),
     )
+
+
+def _granted_minor(row: Row[Any]) -> int:
+    """What was approved; nothing where an operator ended the case before its credit."""
+    if row.status == CancellationStatus.COMPENSATED:
+        return 0
+    return row.amount_minor or 0

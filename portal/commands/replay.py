@@ -36,7 +36,9 @@ def replay(
     partner: Annotated[
         str | None, typer.Option(help="Only this partner's cases.", metavar="ID")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many cases to list at the most.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, help="How many cases of each currency to list at the most.")
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Decide every past case again under a candidate: which flip, money by partner, and the list to look at.
@@ -47,7 +49,7 @@ def replay(
     if as_json:
         typer.echo(report.model_dump_json())
     else:
-        _show(report)
+        _show(report, partner)
 
 
 def _replay(
@@ -75,10 +77,13 @@ def _replay(
         )
 
 
-def _show(report: "ReplayReport") -> None:
+def _show(report: "ReplayReport", partner_id: str | None) -> None:
     console = Console()
     if not report.cases:
-        console.print("There is no past case yet; cancellations appear here once they were judged.")
+        whose = f" of partner {partner_id}" if partner_id else ""
+        console.print(
+            f"There is no past case{whose} yet; cancellations appear here once they were judged."
+        )
         return
     told = ", ".join(f"{count} {change}" for change, count in report.changes.items() if count)
     console.print(f"{report.cases} cases: {told}.", highlight=False)
@@ -94,20 +99,21 @@ def _show(report: "ReplayReport") -> None:
         console.print(_list(report.to_look_at))
     if report.flips > len(report.to_look_at):
         left = report.flips - len(report.to_look_at)
-        console.print(f"and {left} more that flip; --limit shows more, --json too")
+        console.print(f"and {left} more that flip; a higher --limit lists them")
     console.print(_UNSEEN, style="dim")
 
 
 def _list(cases: "tuple[ReplayedCase, ...]") -> Table:
     table = Table("case", "order", "received", "change", "deadline", "credit", "given back")
-    table.columns[0].overflow = "fold"
+    for column in (table.columns[0], table.columns[3]):
+        column.overflow = "fold"
     for case in cases:
         table.add_row(
             case.cancellation_id,
             str(case.order_number),
             f"{case.received_at:%Y-%m-%d %H:%M}",
             case.change if case.reason is None else f"{case.change}: {case.reason}",
-            f"{case.deadline_then:%Y-%m-%d} → {case.deadline:%Y-%m-%d}",
+            f"{case.deadline_then:%Y-%m-%d %H:%M} → {case.deadline:%Y-%m-%d %H:%M}",
             f"{case.credit_then} → {case.credit}",
             f"{case.granted_then} → {case.granted}",
         )

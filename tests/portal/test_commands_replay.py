@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, event, inspect
 from typer.testing import CliRunner, Result
 
 import demo
 from models.decision import Verdict
 from portal.cli import app
+from storage.cancellation import validate_window
 from storage.engine import Database
+from storage.policy import add_policies
 from tests.factories import (
     APPROVER,
     BUYER,
@@ -24,7 +26,9 @@ from tests.factories import (
     PARTNER,
     PER_LINE,
     PLACED_AT,
+    SEVERAL,
     Story,
+    two_people,
 )
 
 SHIPPED = Path(demo.__path__[0])
@@ -41,6 +45,7 @@ class Golden(NamedTuple):
     decide: Callable[[Story], Story]
     in_2021: tuple[str, int, int]
     in_2022: tuple[str, int, int]
+    currency: str = "EUR"
     of_other_partner: bool = False
 
 
@@ -58,6 +63,10 @@ def approved_for_less(story: Story) -> Story:
 
 def withdrawn(story: Story) -> Story:
     return story.decide(Verdict.WITHDRAWN, BUYER)
+
+
+def compensated(story: Story) -> Story:
+    return story.decide().suspend().compensate()
 
 
 def expired(story: Story) -> Story:
@@ -87,15 +96,17 @@ GOLDEN = (
     # 337 days: 198.3221… → 198.32, times 2.
     Golden(29 * DAY, SUBSCRIPTION, withdrawn, ("less", 39_664, 0), REFUSED),
     Golden(5 * DAY, PER_LINE, expired, ("same", 205_800, 0), ("same", 205_800, 0)),
-    Golden(45 * DAY, PER_LINE, approved, REFUSED, REFUSED, of_other_partner=True),
+    # An operator ended it before its credit: nothing was given back, and nothing would be.
+    Golden(6 * DAY, PER_LINE, compensated, ("same", 205_800, 0), ("same", 205_800, 0)),
+    Golden(40 * DAY, PER_LINE, approved, REFUSED, REFUSED, "CZK"),
+    Golden(45 * DAY, PER_LINE, approved, REFUSED, REFUSED, "CZK", of_other_partner=True),
 )
 
 
 def tell(database: Database, golden: Golden) -> Story:
-    currency = "CZK" if golden.of_other_partner else "EUR"
     buyer = OTHER_BUYER if golden.of_other_partner else BUYER
     customer = OTHER_CUSTOMER if golden.of_other_partner else CUSTOMER
-    story = Story(database, sku=golden.sku, currency=currency)
+    story = Story(database, sku=golden.sku, currency=golden.currency)
     story.place(buyer, customer).charge().deliver()
     story.at = PLACED_AT + golden.elapsed - MINUTE
     return golden.decide(story.request(buyer))
@@ -127,34 +138,45 @@ def _money(partner: str, currency: str, then: int, now: int) -> dict[str, Any]:
     }
 
 
+CROWNS = _money(PARTNER, "CZK", 5_198_000, 0)
 OTHERS = _money(OTHER_PARTNER, "CZK", 5_198_000, 0)
+SIXTY_DAYS = "2026-05-01T09:00:00Z"
+THIRTY_DAYS = "2026-04-01T09:00:00Z"
+SEVEN_DAYS = "2026-03-09T09:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("stem", "year", "changes", "money"),
+    ("stem", "year", "changes", "money", "closes"),
     [
         (
             "policies-2021-06",
             "in_2021",
-            {"same": 3, "refused": 3, "less": 4},
+            {"same": 4, "refused": 4, "less": 4},
             euros(550_480, 343_738),
+            {PER_LINE: THIRTY_DAYS, SUBSCRIPTION: THIRTY_DAYS},
         ),
         (
             "policies-2022-07",
             "in_2022",
-            {"same": 3, "refused": 5, "less": 2},
+            {"same": 4, "refused": 6, "less": 2},
             euros(550_480, 301_602),
+            {PER_LINE: THIRTY_DAYS, SUBSCRIPTION: SEVEN_DAYS},
         ),
     ],
 )
 def test_the_changes_of_2021_and_2022(
-    told: dict[str, Golden], stem: str, year: str, changes: dict[str, int], money: dict[str, Any]
+    told: dict[str, Golden],
+    stem: str,
+    year: str,
+    changes: dict[str, int],
+    money: dict[str, Any],
+    closes: dict[str, str],
 ) -> None:
     report = replay(stem)
 
     assert report["cases"] == len(GOLDEN)
     assert {change: count for change, count in report["changes"].items() if count} == changes
-    assert report["money"] == [money, OTHERS]
+    assert report["money"] == [CROWNS, money, OTHERS]
     listed = {case["cancellation_id"]: case for case in report["to_look_at"]}
     for cancellation_id, golden in told.items():
         expected = getattr(golden, year)
@@ -164,21 +186,49 @@ def test_the_changes_of_2021_and_2022(
         case = listed[cancellation_id]
         amounts = (case["credit"]["amount_minor"], case["granted"]["amount_minor"])
         assert (case["change"], *amounts) == expected
+        assert (case["deadline_then"], case["deadline"]) == (SIXTY_DAYS, closes[golden.sku])
+        why = "cancellation_window_closed" if expected == REFUSED else None
+        assert (case["reason_then"], case["reason"]) == (None, why)
 
 
 @pytest.mark.usefixtures("told")
 def test_nothing_is_written(database: Database) -> None:
-    query = text("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
-    book = text("SELECT count(*), max(xmin::text::bigint) FROM cancellations")
-
-    def written() -> tuple[Any, ...]:
+    def written() -> dict[str, Any]:
         with database.reading() as connection:
-            return connection.execute(query).scalar_one(), connection.execute(book).one()
+            names = inspect(connection).get_table_names()
+            content = (
+                "SELECT md5(string_agg(row::text || row.xmin, ' ' ORDER BY row.ctid)) FROM {} row"
+            )
+            return {
+                name: connection.exec_driver_sql(content.format(name)).scalar_one()
+                for name in names
+            }
 
     before = written()
     replay("policies-2021-06")
 
+    assert before["cancellations"]
     assert written() == before
+
+
+@pytest.mark.usefixtures("told")
+def test_the_server_itself_would_refuse_a_write() -> None:
+    asked: list[str] = []
+
+    def ask(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if "cancellations.quote" in statement:
+            with connection.connection.cursor() as cursor:
+                cursor.execute("SHOW transaction_read_only")
+                asked.extend(cursor.fetchone() or ())
+
+    event.listen(Engine, "before_cursor_execute", ask)
+    try:
+        replay("policies-2021-06")
+    finally:
+        event.remove(Engine, "before_cursor_execute", ask)
+
+    assert asked
+    assert set(asked) == {"on"}
 
 
 @pytest.mark.usefixtures("told")
@@ -190,18 +240,18 @@ def test_terms_not_in_force_when_the_order_was_placed_are_not_asked(tmp_path: Pa
     asked = json.loads(run(str(candidate), "--json", "--effective").stdout)
 
     assert asked["changes"]["uncovered"] == asked["cases"] == len(GOLDEN)
-    assert asked["money"][0] == euros(550_480, 550_480)
+    assert asked["money"][1] == euros(550_480, 550_480)
     assert replay("policies-2021-06", "--effective")["changes"]["uncovered"] == 0
 
 
 @pytest.mark.usefixtures("told")
-def test_the_list_holds_the_heaviest_and_says_what_it_leaves_out() -> None:
-    report = replay("policies-2022-07", "--limit", "3")
-    shown = run(str(SHIPPED / "policies-2022-07.yaml"), "--limit", "3")
+def test_the_list_holds_the_heaviest_of_each_currency_and_says_what_it_leaves_out() -> None:
+    report = replay("policies-2022-07", "--limit", "2")
+    shown = run(str(SHIPPED / "policies-2022-07.yaml"), "--limit", "2")
 
-    weights = [case["credit_then"]["amount_minor"] for case in report["to_look_at"]]
-    assert weights == [5_198_000, 205_800, 205_800]
-    assert "10 cases: 3 same, 5 refused, 2 less." in shown.stdout
+    listed = [tuple(case["credit_then"].values()) for case in report["to_look_at"]]
+    assert listed == [*2 * [(5_198_000, "CZK")], *2 * [(205_800, "EUR")]]
+    assert "12 cases: 4 same, 6 refused, 2 less." in shown.stdout
     assert "and 4 more that flip" in shown.stdout
     assert "refused at the door" in shown.stdout
 
@@ -216,4 +266,28 @@ def test_one_partner_alone() -> None:
 def test_a_book_without_cases_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYDESK_DATABASE_URL", database.url)
 
-    assert "no past case yet" in run(str(SHIPPED / "policies-2021-06.yaml")).stdout
+    shipped = str(SHIPPED / "policies-2021-06.yaml")
+
+    assert "no past case yet" in run(shipped).stdout
+    assert f"no past case of partner {PARTNER}" in run(shipped, "--partner", PARTNER).stdout
+
+
+def test_a_case_refused_then_may_be_accepted_and_is_still_not_paid(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYDESK_DATABASE_URL", database.url)
+    with database.transaction() as connection:
+        add_policies(connection, [two_people(refuse_revealed_key=True)])
+    story = Story(database, sku=SEVERAL, quantity=1).buy().receive().reveal()
+    validate_window(database, story.step())
+
+    report = replay("policies-2021-06")
+
+    [case] = report["to_look_at"]
+    assert (case["change"], case["reason_then"], case["reason"]) == (
+        "accepted",
+        "key_revealed",
+        None,
+    )
+    assert case["credit_then"]["amount_minor"] == 0 < case["credit"]["amount_minor"]
+    assert report["money"] == [euros(0, 0)]
