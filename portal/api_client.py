@@ -38,6 +38,11 @@ class Api:
         answer = self._call("GET", f"/api/v1{path}", headers=_bearer(token), params=query)
         return _expect(answer, 200).json()
 
+    def read(self, path: str, token: SecretStr, **query: str) -> bytes:
+        """Read a document that must be there."""
+        answer = self._call("GET", f"/api/v1{path}", headers=_bearer(token), params=query)
+        return _expect(answer, 200).content
+
     def post(self, path: str, token: SecretStr, body: Any) -> Any:
         """Do something that must succeed."""
         return _expect(self._post(path, token, body), 200, 201).json()

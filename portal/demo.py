@@ -5,12 +5,14 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
 from models.event import EventType
 from models.money import Money
+from models.outlook import Language
 from portal.api_client import Api, ApiFailed
 
 _WAIT_S = 60.0
@@ -38,13 +40,21 @@ class Cast(NamedTuple):
     event_secret: SecretStr
 
 
+class House(NamedTuple):
+    """What no partner can do through the API: close the running month, and where its papers are put."""
+
+    close_month: Callable[[], None]
+    papers: Path
+
+
 class Story:
     """What happened so far; each method is one sentence of the story, in the order of `sentences`."""
 
-    def __init__(self, api: Api, cast: Cast, say: Say, *, show_key: bool) -> None:
+    def __init__(self, api: Api, cast: Cast, say: Say, house: House, *, show_key: bool) -> None:
         self._api = api
         self._cast = cast
         self._say = say
+        self._house = house
         self._show_key = show_key
         self.facts: dict[str, Any] = {}
 
@@ -55,6 +65,7 @@ class Story:
             ("An admin agent orders through the API", self.order),
             ("A portal orders by a signed event", self.order_by_event),
             ("Both orders are charged, and keys allocated", self.await_fulfilment),
+            ("The house closes the month so far (only in development)", self.close_month),
             ("The agent reveals the product key", self.reveal),
             ("The agent makes a download link, and its receiver downloads", self.download),
             ("The cancellation is quoted, now and at the edge of its window", self.quote),
@@ -63,6 +74,7 @@ class Story:
             ("A refund approver approves", self.approve),
             ("Key suspended, credit booked, key revoked, ticket closed", self.await_completion),
             ("The credit is the line's whole price", self.check_credit),
+            ("The rest of the month is closed, with a credit note", self.check_credit_note),
             ("The key is dead, and the link with it", self.check_revoked),
             ("The ticket is closed", self.check_ticket),
         ]
@@ -139,6 +151,7 @@ class Story:
             {
                 "software_id": self.facts["software_id"],
                 "reason": "Bought for the wrong customer.",
+                "reason_code": "ordered_by_mistake",
                 "impact": "moderate",
                 "contact": _CONTACT,
             },
@@ -183,6 +196,37 @@ class Story:
             raise ApiFailed(f"The credit is {credit['amount']}, not the line's price.")
         self.facts["credit"] = credit
         self._say(f"credit {credit['number']}: {_money(credit['amount'])}")
+
+    def close_month(self) -> None:
+        """The order is on a statement, so that its credit cannot be netted on the same one."""
+        self._house.close_month()
+        listed = self._api.get("/statements", self._cast.agent, limit="5")["items"]
+        papers = [self._api.get(f"/statements/{item['id']}", self._cast.agent) for item in listed]
+        wanted = self.facts["order_id"]
+        holding = [p for p in papers if wanted in {line["order_id"] for line in p["lines"]}]
+        if len(holding) != 1:
+            raise ApiFailed("The order is not on one of the newest statements.")
+        (statement,) = holding
+        self.facts["statement"] = statement["number"]
+        self._say(f"statement {statement['number']}: {_money(statement['due'])} due")
+
+    def check_credit_note(self) -> None:
+        """What an accountant keeps."""
+        self._house.close_month()
+        credit = self._api.get(f"/credits/{self.facts['credit_id']}", self._cast.agent)
+        path = f"/credit-notes/{credit['credit_note_id']}"
+        note = self._api.get(path, self._cast.agent)
+        noted = {line["credit_id"]: line["amount"] for line in note["lines"]}
+        original = note["original"]["number"]
+        if (noted.get(credit["id"]), original) != (credit["amount"], self.facts["statement"]):
+            raise ApiFailed(f"Credit note {note['number']} does not take the order back.")
+        self._say(f"credit note {note['number']} to {original}: {_money(note['total'])}")
+        self.facts["credit_note"] = note["number"]
+        self._house.papers.mkdir(parents=True, exist_ok=True)
+        for language in Language:
+            file = self._house.papers / f"{note['number']}.{language}.pdf"
+            file.write_bytes(self._api.read(f"{path}/document", self._cast.agent, lang=language))
+            self._say(f"saved as {file}")
 
     def check_revoked(self) -> None:
         """The key and everything that opens with it."""

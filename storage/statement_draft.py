@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 
 from models.ledger import EntryKind
 from models.money import Money, zero
-from models.policy import OfferedReason
+from models.policy import CancellationPolicy, OfferedReason
 from models.statement import (
     Account,
     NumberSeries,
@@ -24,8 +24,7 @@ SELECT e.id AS entry_id, e.kind, e.booked_at, e.currency, o.id AS order_id, o.nu
        CASE e.kind WHEN 'charge' THEN l.total_minor WHEN 'reversal' THEN -l.total_minor
                    ELSE -d.amount_minor END AS amount_minor,
        d.id AS credit_id, d.number AS credit_number, t.number AS ticket_number,
-       (SELECT r FROM jsonb_array_elements(l.policy -> 'reasons') r WHERE r ->> 'code' = k.reason_code LIMIT 1)
-         AS reason,
+       k.reason_code, CASE WHEN k.reason_code IS NOT NULL THEN l.policy END AS policy,
        s.id AS original_id, s.year, s.number, s.opens_at, s.closes_at, s.issued_at
 FROM ledger_entries e
 JOIN orders o ON o.id = e.order_id
@@ -117,5 +116,13 @@ def _line(row: Row[Any], opens_at: datetime, amount_minor: int) -> StatementLine
         credit_id=row.credit_id,
         credit_number=row.credit_number,
         ticket_number=row.ticket_number,
-        reason=None if row.reason is None else OfferedReason.model_validate(row.reason),
+        reason=_reason(row),
     )
+
+
+def _reason(row: Row[Any]) -> OfferedReason | None:
+    """In the words of the policy frozen on the line."""
+    if row.policy is None:
+        return None
+    offered = CancellationPolicy.model_validate(row.policy).reasons
+    return next((reason for reason in offered if reason.code == row.reason_code), None)

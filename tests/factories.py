@@ -163,7 +163,10 @@ class Story:
     def receive(self, requester: str = BUYER) -> "Story":
         """The cancellation is in the book."""
         wanted = CancellationRequest(
-            software_id=self.software_id, reason="Bought twice by mistake.", contact=CONTACT
+            software_id=self.software_id,
+            reason="Bought twice by mistake.",
+            reason_code="ordered_by_mistake",
+            contact=CONTACT,
         )
         cancellation.receive_cancellation(
             self.database,

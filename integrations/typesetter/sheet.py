@@ -188,7 +188,7 @@ def _period(opens_at: datetime, closes_at: datetime, language: Language) -> str:
 
 
 def _moment(moment: datetime, language: Language) -> str:
-    return f"{_day(moment, language)} {moment:%H:%M}"
+    return f"{_day(moment, language)} {moment:%H:%M:%S}"
 
 
 def _day(moment: datetime, language: Language) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from portal.demo import Cast
+    from portal.demo import Cast, House
     from settings import RunningStack
 
 app = typer.Typer()
@@ -25,7 +25,7 @@ def demo(
         bool, typer.Option("--json", help="Print what was told as JSON, without the product key.")
     ] = False,
 ) -> None:
-    """Tell the whole story: order, keys, download, cancellation, approval, credit, revoked key.
+    """Tell the whole story: order, keys, download, cancellation, approval, credit, credit note, revoked key.
 
     Uses the stack that `keydesk up` runs on this data directory, else starts one of its own and
     stops it again. Exit status 0 only if ledger, key and ticket end right.
@@ -74,7 +74,7 @@ def _tell(stack: "RunningStack", console: Console, *, show_key: bool) -> dict[st
             lines.append(line)
             progress.console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
 
-        story = Story(api, _cast(stack), say, show_key=show_key)
+        story = Story(api, _cast(stack), say, _house(stack), show_key=show_key)
         task = progress.add_task("", total=len(story.sentences))
         chapters = []
         for number, (title, happen) in enumerate(story.sentences, start=1):
@@ -85,7 +85,8 @@ def _tell(stack: "RunningStack", console: Console, *, show_key: bool) -> dict[st
             chapters.append({"title": title, "says": lines.copy()})
             lines.clear()
     api.close()
-    return {"chapters": chapters, "credit": story.facts["credit"]}
+    told = {name: story.facts[name] for name in ("credit", "statement", "credit_note")}
+    return {"chapters": chapters} | told
 
 
 def _cast(stack: "RunningStack") -> "Cast":
@@ -113,6 +114,16 @@ def _cast(stack: "RunningStack") -> "Cast":
     )
     source = DEMO_SOURCES[0]
     return Cast(agent, both, approver, _AGENT, source, secrets.event_secrets[source][0])
+
+
+def _house(stack: "RunningStack") -> "House":
+    """The house closes by its own command; papers outlive a stack that is only for the story."""
+    from portal.commands.statement import close_so_far
+    from portal.demo import House
+    from settings import Settings
+
+    settings = Settings().model_copy(update={"database_url": stack.database_url})
+    return House(lambda: close_so_far(settings), settings.data_dir / "demo")
 
 
 def _verify(stack: "RunningStack") -> list[str]:

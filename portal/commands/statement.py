@@ -52,13 +52,26 @@ def close_statements(
     until = _until(settings, month, now, until_now=until_now)
     with open_book(settings) as database:
         closing = _preview if dry_run else _close
-        statements = closing(database, issuer_of(settings), until, now)
+        statements = closing(database, issuer_of(settings), until, now, Console(stderr=True))
     if as_json:
         shown = [_summary(statement, numbered=not dry_run) for statement in statements]
         result = {"until": until.isoformat(), "dry_run": dry_run, "statements": shown}
         typer.echo(json.dumps(result, ensure_ascii=False))
     else:
         _show(statements, until, dry_run=dry_run)
+
+
+def close_so_far(settings: "Settings") -> None:
+    """What `--until-now` does, without a word: the demo tells it."""
+    from datetime import UTC
+
+    from portal.commands.book import open_book
+    from settings import issuer_of
+
+    now = datetime.now(UTC)
+    until = _until(settings, None, now, until_now=True)
+    with open_book(settings) as database:
+        _close(database, issuer_of(settings), until, now, Console(quiet=True))
 
 
 def _until(
@@ -82,46 +95,48 @@ def _until(
 
 
 def _close(
-    database: "Database", issuer: "Issuer", until: datetime, now: datetime
+    database: "Database", issuer: "Issuer", until: datetime, now: datetime, console: Console
 ) -> list["Statement"]:
     from storage.statement import close_statement
 
     closed = []
-    for step in _steps(database, until, now):
+    for step in _steps(database, until, now, console):
         while (statement := close_statement(database, step, issuer)) is not None:
             closed.append(statement)
-    _typeset(database, issuer, now)
+    _typeset(database, issuer, now, console)
     return closed
 
 
-def _typeset(database: "Database", issuer: "Issuer", now: datetime) -> None:
+def _typeset(database: "Database", issuer: "Issuer", now: datetime, console: Console) -> None:
     """The pages of what was closed, and of what a killed run left without."""
     from activities.statement import StatementActivities
 
     activities = StatementActivities(database, issuer)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("pages", total=None)
         while made := activities.typeset_papers(now):
             progress.advance(task, made)
 
 
 def _preview(
-    database: "Database", issuer: "Issuer", until: datetime, now: datetime
+    database: "Database", issuer: "Issuer", until: datetime, now: datetime, console: Console
 ) -> list["Statement"]:
     from storage.statement import preview_statements
 
-    steps = _steps(database, until, now)
+    steps = _steps(database, until, now, console)
     return [found for step in steps for found in preview_statements(database, step, issuer)]
 
 
-def _steps(database: "Database", until: datetime, now: datetime) -> "Iterator[ClosingStep]":
+def _steps(
+    database: "Database", until: datetime, now: datetime, console: Console
+) -> "Iterator[ClosingStep]":
     """One step for each account that is due, with a progress bar."""
     from models.statement import ClosingStep
     from storage.statement import due_accounts
 
     with database.reading() as connection:
         accounts = due_accounts(connection, until)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console, transient=True) as progress:
         for account in progress.track(accounts, description="accounts"):
             yield ClosingStep(account=account, until=until, at=now)
 

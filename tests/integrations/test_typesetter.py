@@ -196,7 +196,7 @@ def test_a_part_of_a_month_shows_its_instants() -> None:
         update={"closes_at": APRIL.replace(month=3, day=20, hour=9)}
     )
 
-    assert "2026-03-01 00:00 – 2026-03-20 09:00" in pages(part, Language.ENGLISH)[0]
+    assert "2026-03-01 00:00:00 – 2026-03-20 09:00:00" in pages(part, Language.ENGLISH)[0]
 
 
 def test_an_empty_statement_and_a_late_line_say_so() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
+import settings
 from models.errors import Refused
 from portal.cli import app
 from storage.engine import Database
@@ -81,14 +82,8 @@ def test_the_running_month_is_closed_in_development_only(
     (part,) = closed("--until-now")
 
     assert part["lines"] == 1
-    for name, value in {
-        "MODE": "production",
-        "AUTH": "oidc",
-        "KEY_RING": "x",
-        "EVENT_SECRETS": "{}",
-    }.items():
-        monkeypatch.setenv(f"KEYDESK_{name}", value)
-    monkeypatch.setenv("TEMPORAL_ADDRESS", "localhost:7233")
+    production = settings.load().model_copy(update={"mode": settings.Mode.PRODUCTION})
+    monkeypatch.setattr(settings, "load", lambda: production)
     result = runner.invoke(app, ["close-statements", "--until-now"])
     assert isinstance(result.exception, Refused)
     assert result.exception.code == "running_month_refused"

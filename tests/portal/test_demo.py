@@ -46,6 +46,11 @@ def test_the_whole_story_ends_right(tmp_path: Path) -> None:
     assert ["earns" in late[1], "comes too late" in late[2]] == [True, True]
     assert told["credit"]["amount"] == {"amount_minor": 205_800, "currency": "EUR"}
     assert told["breaches"] == []
+    closed = says["The rest of the month is closed, with a credit note"]
+    assert closed[0] == f"credit note {told['credit_note']} to {told['statement']}: 2,058.00 EUR"
+    for saved in closed[1:]:
+        assert Path(saved.removeprefix("saved as ")).read_bytes().startswith(b"%PDF-")
+    assert len(closed) == 3
     everything = run.stdout + run.stderr
     assert re.search(r"[A-Z0-9]{5}(-[A-Z0-9]{5}){4}", everything) is None
     assert "/d/" not in everything

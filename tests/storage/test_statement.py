@@ -87,6 +87,7 @@ def test_credits_of_an_earlier_statement_are_one_credit_note_to_it(database: Dat
     assert content["original"]["number"] == march.number
     assert {line["order_id"] for line in content["lines"]} == {s.order_id for s in told}
     assert all(line["ticket_number"] and line["credit_number"] for line in content["lines"])
+    assert {line["reason"]["cs"] for line in content["lines"]} == {"Objednáno omylem"}
     assert all(line["amount"]["amount_minor"] > 0 for line in content["lines"])
     assert broken(database, MAY) == set()
 

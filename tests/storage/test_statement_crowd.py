@@ -1,10 +1,13 @@
 """Closings beside others: a hundred at once, one killed, and an entry that is being booked while its month closes."""
 
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Barrier, Event
 
-import pytest
 from sqlalchemy import text
 
 from models.statement import Account, ClosingStep, Statement
@@ -110,18 +113,28 @@ def test_a_hundred_closings_of_one_account_make_one_statement(database: Database
     assert broken(database, APRIL) == set()
 
 
+_VICTIM = """
+import sys
+from datetime import datetime
+from models.statement import Account, ClosingStep
+from storage.engine import Database
+from storage.statement import close_statement
+from tests.fixtures.closing import ISSUER
+from worker import fault_hook
+url, partner_id, until = sys.argv[1], sys.argv[2], datetime.fromisoformat(sys.argv[3])
+account = Account(partner_id=partner_id, currency="EUR")
+database = Database(url, fault=fault_hook("close_statement:before"))
+close_statement(database, ClosingStep(account=account, until=until, at=until), ISSUER)
+"""
+
+
 def test_a_closing_killed_before_its_commit_leaves_no_gap(database: Database) -> None:
     Story(database, placed_at=IN_MARCH, quantity=1).buy()
+    victim = [sys.executable, "-c", _VICTIM, database.url, PARTNER, APRIL.isoformat()]
 
-    def fail(point: str) -> None:
-        if point == "close_statement:before":
-            raise ConnectionError(point)
+    killed = subprocess.run(victim, cwd=Path(__file__).parents[2], timeout=60, check=False)
 
-    doomed = Database(database.url, fault=fail)
-    with pytest.raises(ConnectionError):
-        close_statement(doomed, step(APRIL), ISSUER)
-    doomed.close()
-
+    assert killed.returncode == -signal.SIGKILL
     (march,) = close_statements(database, APRIL)
     assert march.number == "ST-2026-000001"
     assert broken(database, APRIL) == set()
