@@ -15,7 +15,7 @@ from integrations.cipher.ring import RingCipher, make_ring
 from integrations.signer import Signer, make_signing_ring, untrusted
 from models.base import Value
 from models.decision import DecisionAttempt, Verdict
-from models.ids import Prefix, new_id
+from models.ids import SYSTEM_USER, Prefix, new_id
 from models.product_key import KeyState
 from models.revocation import SavedRevocations
 from models.step import Step
@@ -27,7 +27,7 @@ from storage import cancellation, decision, ticket
 from storage.cipher import columns_of, holder_of
 from storage.engine import Database
 from storage.replay import replay_cases
-from storage.revocation import publish
+from storage.revocation import begin_epoch, publish
 
 Tell = Callable[[str], None]
 _PAGE = 5000
@@ -86,6 +86,7 @@ def _feed(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:
     tell("filling the book with revoked keys")
     _fill_revoked_keys(database, rows, cipher)
     tell("publishing them")
+    begin_epoch(database, datetime.now(UTC), SYSTEM_USER)
     with _clock() as elapsed:
         assert publish(database, cipher.open, datetime.now(UTC)) == rows
     yield Measured(what="revocations published", rows=rows, seconds=elapsed())
@@ -94,6 +95,10 @@ def _feed(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:
     with _clock() as elapsed:
         feed = SavedRevocations(pages=tuple(desk.read_all(_PAGE)))
     yield Measured(what="revocations read and signed", rows=rows, seconds=elapsed())
+    tell("reading its end again")
+    with _clock() as elapsed:
+        desk.read_page((feed.pages[-1].epoch, rows), _PAGE)
+    yield Measured(what="the end read again, nothing new", rows=rows, seconds=elapsed())
     tell("checking a key against the feed")
     with _clock() as elapsed:
         saved = SavedRevocations.model_validate_json(feed.model_dump_json())

@@ -43,7 +43,10 @@ class RevocationKey(Value):
     """A public key that verifies pages."""
 
     key_id: KeyId
-    public_key: str = Field(description="Base64 of the 32 bytes of an Ed25519 public key.")
+    public_key: str = Field(
+        pattern=r"^[A-Za-z0-9+/]{43}=$",
+        description="Base64 of the 32 bytes of an Ed25519 public key.",
+    )
 
 
 class RevocationKeys(Value):

@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from models.product_key import KEY_PATTERN
 from models.revocation import FeedFlaw, KeyCheck, Revocation, RevocationPage, SavedRevocations
 
 _FORMAT = "keydesk-revocations-v1"
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead of ours the clock of whoever signed a feed may be."""
 
 
 def normal_key(text: str) -> str | None:

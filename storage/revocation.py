@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.cipher import CipherError, CipherProblem, Sealed
 from models.errors import Refused
@@ -15,7 +16,7 @@ from models.revocation import Revocation
 from models.tables.column import table
 from models.tables.product_key import ProductKeyRow
 from models.tables.record import AuditRow
-from models.tables.revocation import RevocationEpochRow, RevocationRow
+from models.tables.revocation import RevocationEpochRow, RevocationRow, RevocationWaitingRow
 from rules.revocation import digest_of, first_chain
 from storage.cipher import holder_of, sealed_of
 from storage.engine import Database
@@ -23,6 +24,7 @@ from storage.key_import import HOUSE_STREAM
 
 _epochs = table(RevocationEpochRow)
 _entries = table(RevocationRow)
+_waiting = table(RevocationWaitingRow)
 _keys = table(ProductKeyRow)
 _audit = table(AuditRow)
 _LOCK = "keydesk/revocations"
@@ -60,11 +62,11 @@ def publish(database: Database, open_key: Open, at: datetime) -> int:
     published = 0
     while True:
         with database.transaction() as connection:
-            if not _unpublished(connection, _newest(connection), 1):
+            if not _unpublished(connection, 1):
                 return published
             _lock(connection)
             epoch = _newest(connection) or _begin(connection, at, SYSTEM_USER)
-            found = _unpublished(connection, epoch, _BATCH)
+            found = _unpublished(connection, _BATCH)
             added = _publish(connection, epoch, found, open_key, at)
         published += added
         if len(found) < _BATCH or not added:
@@ -143,18 +145,23 @@ def _begin(connection: Connection, at: datetime, by: str) -> Epoch:
         "details": {"epoch": epoch.number},
     }
     connection.execute(insert(_audit), [entry])
+    _await_all(connection)
     return epoch
 
 
-def _unpublished(connection: Connection, epoch: Epoch | None, limit: int) -> list[Row[Any]]:
-    number = epoch.number if epoch else 0
-    placed = select(_entries.c.key_id).where(
-        _entries.c.epoch == number, _entries.c.key_id == _keys.c.id
-    )
+def _await_all(connection: Connection) -> None:
+    """Whatever is revoked wants a place in the new epoch."""
+    revoked = select(_keys.c.id).where(_keys.c.state == KeyState.REVOKED)
+    statement = upsert(_waiting).from_select(["key_id"], revoked)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def _unpublished(connection: Connection, limit: int) -> list[Row[Any]]:
+    """What waits, oldest first; keys that did not open the last time stand behind, so they hold nobody up."""
     found = (
         select(_keys)
-        .where(_keys.c.state == KeyState.REVOKED, ~placed.exists())
-        .order_by(_keys.c.state_at, _keys.c.id)
+        .join(_waiting, _waiting.c.key_id == _keys.c.id)
+        .order_by(_waiting.c.broken_at.is_not(None), _keys.c.state_at, _keys.c.id)
         .limit(limit)
     )
     return list(connection.execute(found))
@@ -164,8 +171,17 @@ def _publish(
     connection: Connection, epoch: Epoch, found: list[Row[Any]], open_key: Open, at: datetime
 ) -> int:
     values = [value for row in found if (value := _value(row, epoch, open_key, at)) is not None]
+    told = {value["key_id"] for value in values}
     if values:
         connection.execute(insert(_entries), values)
+        connection.execute(delete(_waiting).where(_waiting.c.key_id.in_(told)))
+    broken = {row.id for row in found} - told
+    if broken:
+        connection.execute(
+            update(_waiting)
+            .where(_waiting.c.key_id.in_(broken), _waiting.c.broken_at.is_(None))
+            .values(broken_at=at)
+        )
     return len(values)
 
 

@@ -1,4 +1,4 @@
-"""Rows of the revocation feed: its epochs, and each revoked key's place in them; both append-only."""
+"""Rows of the revocation feed: its epochs, each revoked key's place in them, and keys that wait for theirs."""
 
 from datetime import datetime
 
@@ -41,3 +41,12 @@ class RevocationRow(Row, table=True):
     revoked_at: datetime = Field(sa_type=INSTANT)
     published_at: datetime = Field(sa_type=INSTANT)
     chain: bytes = Field(sa_type=BYTES)
+
+
+class RevocationWaitingRow(Row, table=True):
+    """A revoked key that has no place in the newest epoch yet; written by a trigger, so that none is forgotten."""
+
+    __tablename__ = "revocations_waiting"
+
+    key_id: str = Field(primary_key=True, foreign_key="product_keys.id", sa_type=TEXT)
+    broken_at: datetime | None = Field(default=None, sa_type=INSTANT)

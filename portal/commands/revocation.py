@@ -12,8 +12,6 @@ from rich.progress import Progress
 from models.base import Value
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from models.revocation import KeyCheck
     from portal.revocation import RevocationDesk
     from settings import Settings
@@ -73,11 +71,11 @@ def verify_key(
 
     Exit status: 0 not revoked, 1 revoked, 2 the feed or the key cannot be used, 3 the feed is too old.
     """
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from integrations.signer import untrusted
     from models.revocation import RevocationKeys, SavedRevocations
-    from rules.revocation import check_key
+    from rules.revocation import CLOCK_SKEW, check_key
 
     saved, public = _read(feed, SavedRevocations), _read(keys, RevocationKeys)
     product_key = _ask_key()
@@ -85,7 +83,10 @@ def verify_key(
     if flaw is not None:
         _give_up(f"{feed.name} is not to be trusted: {flaw}.", _UNTRUSTED)
     found = check_key(product_key, saved)
-    if not _is_fresh(found, datetime.now(UTC), max_age_hours):
+    age = datetime.now(UTC) - found.as_of
+    if age < -CLOCK_SKEW:
+        _give_up(f"{feed.name} is of a time yet to come: a clock is wrong.", _UNTRUSTED)
+    if age > timedelta(hours=max_age_hours):
         _give_up(
             f"{feed.name} is of {found.as_of:%Y-%m-%d %H:%M} UTC, too old. Save it anew.", _TOO_OLD
         )
@@ -147,17 +148,15 @@ def _read(path: Path, kind: type[Read]) -> Read:
 def _ask_key() -> str:
     from rules.revocation import normal_key
 
-    typed = typer.prompt("Product key", hide_input=True) if sys.stdin.isatty() else sys.stdin.read()
+    try:
+        terminal = sys.stdin.isatty()
+        typed = typer.prompt("Product key", hide_input=True) if terminal else sys.stdin.read()
+    except (UnicodeDecodeError, typer.Abort):
+        typed = ""
     key = normal_key(typed)
     if key is None:
         _give_up("This is no product key: it has five groups of five characters.", _UNTRUSTED)
     return key
-
-
-def _is_fresh(found: "KeyCheck", now: "datetime", max_age_hours: int) -> bool:
-    from datetime import timedelta
-
-    return now - found.as_of <= timedelta(hours=max_age_hours)
 
 
 def _told(found: "KeyCheck") -> str:

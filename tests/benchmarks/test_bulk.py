@@ -12,6 +12,7 @@ def test_every_piece_works_on_as_many_rows_as_it_says() -> None:
         "policy replay",
         "revocations published",
         "revocations read and signed",
+        "the end read again, nothing new",
         "a key checked against the saved feed",
     ]
     assert all(measured.rows == 30 and measured.seconds > 0 for measured in found)

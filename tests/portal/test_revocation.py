@@ -135,6 +135,10 @@ def _spoil(change: str, feed: Path, keys: Path) -> None:
             pages[1]["issued_at"] = "2031-01-01T00:00:00Z"
         case "no feed":
             saved = {"pages": []}
+        case "spoilt keys":
+            public = json.loads(keys.read_text())
+            public["items"][0]["public_key"] = "nonsense"
+            keys.write_text(json.dumps(public))
         case "another's keys":
             public = json.loads(keys.read_text())
             public["items"][0]["public_key"] = "A" * 43 + "="
@@ -151,6 +155,7 @@ def _spoil(change: str, feed: Path, keys: Path) -> None:
         "an entry changed",
         "an instant changed",
         "no feed",
+        "spoilt keys",
         "another's keys",
     ],
 )
@@ -176,6 +181,23 @@ async def test_an_old_feed_is_not_used(
 
     assert verify_key(feed, keys, NEVER_ISSUED).exit_code == 3
     assert verify_key(feed, keys, NEVER_ISSUED, "--max-age-hours", "73").exit_code == 0
+
+
+async def test_a_feed_of_a_time_yet_to_come_is_not_used(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(minutes=10)
+    monkeypatch.setattr(portal.state.revocations, "_clock", lambda: ahead)
+    feed, keys = await save(portal, tmp_path)
+
+    assert verify_key(feed, keys, NEVER_ISSUED).exit_code == 2
+
+
+async def test_bytes_that_are_no_text_are_not_judged(portal: Portal, tmp_path: Path) -> None:
+    feed, keys = await save(portal, tmp_path)
+    words = ["verify-key", "--feed", str(feed), "--keys", str(keys)]
+
+    assert CliRunner().invoke(app, words, input=b"\xff\xfe\n").exit_code == 2
 
 
 @pytest.mark.parametrize("typed", ["", "8F9FN", NEVER_ISSUED + "-FFFFF"])

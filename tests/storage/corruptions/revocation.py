@@ -30,4 +30,9 @@ REVOCATIONS = (
         "a revoked key left out",
         "DELETE FROM revocations WHERE number = (SELECT max(number) FROM revocations)",
     ),
+    Corruption(
+        "K41",
+        "a revoked key that does not open",
+        "INSERT INTO revocations_waiting SELECT key_id, :now FROM revocations; DELETE FROM revocations",
+    ),
 )

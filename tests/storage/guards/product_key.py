@@ -129,6 +129,18 @@ KEYS = (
         "uq_revocations_epoch_key_id",
     ),
     Guard(
+        "a revocation forgotten before it was told",
+        "INSERT INTO revocations_waiting SELECT id FROM product_keys WHERE line_id = :final_line;"
+        " DELETE FROM revocations_waiting",
+        "revocations_waiting_told",
+    ),
+    Guard(
+        "a revocation of one key told as another's",
+        "INSERT INTO revocations_waiting SELECT id FROM product_keys WHERE line_id = :final_line;"
+        " UPDATE revocations_waiting SET key_id = 'key_other'",
+        "revocations_waiting_frozen",
+    ),
+    Guard(
         "a revocation taken back",
         "DELETE FROM revocations WHERE number = 1",
         "revocations_append_only",
