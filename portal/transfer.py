@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.byte_range import ByteRange
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 1024 * 1024
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from pydantic import SecretStr
 
@@ -75,7 +75,7 @@ class S3Files:
         try:
             with _asking():
                 found = obstore.head(self._store, file.sha256)
-        except NotFoundError:
+        except FileNotFoundError:
             raise NotFound("file") from None
         if found["size"] != file.size_bytes:
             raise NotFound("file")
@@ -90,7 +90,7 @@ class S3Files:
     def _size(self, sha256: str) -> int | None:
         try:
             return obstore.head(self._store, sha256)["size"]
-        except NotFoundError:
+        except FileNotFoundError:
             return None
 
 
@@ -121,7 +121,7 @@ class _Ranges(io.RawIOBase):
             return 0
         try:
             piece = self._fetch(stop)
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:
             raise OSError(f"The bucket does not give the file: {type(error).__name__}.") from None
         buffer[: len(piece)] = piece
         self._position += len(piece)
@@ -159,8 +159,6 @@ def _asking() -> Iterator[None]:
     """Whatever the bucket has against a request, but for a missing object, is a neighbour that is away."""
     try:
         yield
-    except NotFoundError:
-        raise
     except BaseError as error:
         # Its words are left out: they may hold addresses and signatures.
         raise Unavailable(

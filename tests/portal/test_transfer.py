@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from portal.transfer import CorruptFile
+from processes.ports import free_ports
 from tests.factories import BUYER
 from tests.fixtures.links import fetch, make_link, recorded, revoke, uses, withdraw
+from tests.fixtures.portal import portal_settings, serving
 from tests.fixtures.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("two_uses")
@@ -131,6 +134,22 @@ async def test_a_file_that_is_away_costs_no_use(stack: Stack, shelf: Path) -> No
         assert answer.status_code == 503
         assert answer.json()["code"] == "file_unavailable"
         assert answer.headers["Retry-After"] == "60"
+    assert uses(stack) == 0
+
+
+async def test_a_bucket_that_is_away_costs_no_use(
+    stack: Stack, shelf: Path, key_ring: SecretStr
+) -> None:
+    link = await make_link(stack, stack.story().buy())
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"
+    settings = portal_settings(stack.database.url, shelf, key_ring, "127.0.0.1:1").model_copy(
+        update={"files_url": "s3://builds", "files_endpoint": nowhere}
+        | dict.fromkeys(("files_access_key_id", "files_secret_access_key"), SecretStr("x"))
+    )
+    async with serving(settings) as portal:
+        answer = await portal.http.get(link["file_url"])
+    assert (answer.status_code, answer.json()["code"]) == (503, "file_unavailable")
+    assert answer.headers["Retry-After"] == "60"
     assert uses(stack) == 0
 
 
