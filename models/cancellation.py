@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from models.approval import Approval, ApprovalMode
 from models.base import Message, Value
 from models.decision import Verdict
 from models.money import Money
+from models.order import Quantity
 from models.policy import RefundType
 from models.text import Identifier, Line, Paragraph
 from models.ticket import Contact, Impact
@@ -41,6 +43,9 @@ OVER = frozenset(
 )
 """The statuses nothing follows."""
 
+CREDITED = frozenset({CancellationStatus.CREDITED, CancellationStatus.COMPLETED})
+"""The statuses of a case whose units are given back for good."""
+
 
 class IneligibilityReason(StrEnum):
     """Why the rule says no; the value is the problem code at the door."""
@@ -51,6 +56,8 @@ class IneligibilityReason(StrEnum):
     CANCELLATION_OPEN = "cancellation_already_open"
     KEY_REVEALED = "key_revealed"
     DOWNLOAD_STARTED = "download_started"
+    NOT_DIVISIBLE = "quantity_not_divisible"
+    QUANTITY_TOO_HIGH = "quantity_exceeds_remaining"
     AMOUNT_TOO_HIGH = "amount_exceeds_credit"
 
 
@@ -64,12 +71,38 @@ class CancellationRequest(Value):
     )
     impact: Impact = Impact.MINIMAL
     title: Line | None = None
+    quantity: Quantity | None = Field(
+        default=None, description="How many units go; all that are left when left out."
+    )
+    units: Annotated[tuple[Quantity, ...], Field(min_length=1, max_length=10_000)] | None = Field(
+        default=None,
+        description="Which units go, by number, where each has a key of its own; left out, those whose"
+        " key nobody has seen go first.",
+    )
     requested_amount: Money | None = None
     contact: Contact
 
+    @model_validator(mode="after")
+    def _units_once(self) -> Self:
+        if self.units is None:
+            return self
+        if len(self.units) != len(set(self.units)):
+            raise ValueError("a unit goes once")
+        if self.quantity not in (None, len(self.units)):
+            raise ValueError("as many units are named as the quantity says")
+        return self
+
+    @property
+    def wanted_quantity(self) -> int | None:
+        """How many units are asked for; None for all that are left."""
+        return self.quantity if self.units is None else len(self.units)
+
 
 class LineFacts(Value):
-    """Everything the rule looks at; stored beside the verdict so that it can be explained later."""
+    """Everything the rule looks at; stored beside the verdict so that it can be explained later.
+
+    `cancelled` means that nothing is left. `key_revealed` speaks of the units that would go.
+    """
 
     line_id: str
     placed_at: AwareDatetime
@@ -83,6 +116,19 @@ class LineFacts(Value):
     cancellation_open: bool
     key_revealed: bool
     download_started: bool = False
+    cancelled_quantity: int = 0
+    wanted_quantity: int | None = Field(default=None, description="Null: all that are left.")
+    divisible: bool = Field(default=False, description="Whether each unit has a key of its own.")
+
+    @property
+    def remaining(self) -> int:
+        """How many units no credit was booked for."""
+        return self.quantity - self.cancelled_quantity
+
+    @property
+    def taken(self) -> int:
+        """How many units are asked about."""
+        return self.remaining if self.wanted_quantity is None else self.wanted_quantity
 
 
 class Quote(Value):
@@ -115,6 +161,10 @@ class Cancellation(Value):
     status: CancellationStatus
     reason: str
     reason_code: str | None = None
+    quantity: int
+    units: tuple[int, ...] = Field(
+        default=(), description="The numbers of the units, where each has a key of its own."
+    )
     requested_amount: Money
     ticket_id: str | None = None
     ticket_number: int | None = None

@@ -28,9 +28,10 @@ class Credit(Value):
 
 
 class CreditReceipt(Message):
-    """What `book_credit` answers the workflow."""
+    """What `book_credit` answers the workflow; `line_cancelled` once no unit of the line is left."""
 
     credit_id: str
     credit_number: int
     amount_minor: int
     currency: str
+    line_cancelled: bool = True

@@ -58,7 +58,12 @@ class OrderLine(Value):
     policy_version: int
     window_closes_at: AwareDatetime
     software_id: str
-    cancelled_at: AwareDatetime | None = None
+    cancelled_quantity: int = Field(
+        default=0, description="How many of its units are cancelled and credited."
+    )
+    cancelled_at: AwareDatetime | None = Field(
+        default=None, description="Since when none of its units is left."
+    )
 
 
 class Order(Value):
@@ -154,7 +159,7 @@ class PurchaseState(Message):
 
 
 class LineClosed(Message):
-    """What a cancellation reports back to its purchase when it ends."""
+    """What a cancellation reports back to its purchase when it ends; `cancelled` once no unit is left."""
 
     line_id: str
     cancelled: bool

@@ -66,6 +66,10 @@ class CancellationPolicy(Value):
     refund_tiers: tuple[RefundTier, ...] = Field(min_length=1)
     refuse_revealed_key: bool = False
     refuse_started_download: bool = False
+    partial_quantity: bool = Field(
+        default=False,
+        description="Whether some units of a line may go; only where each unit has its own key.",
+    )
     reveal_reason_required: bool = False
     reasons: tuple[OfferedReason, ...] = Field(default=USUAL_REASONS, min_length=1)
     links: LinkTerms = LinkTerms()
@@ -105,7 +109,14 @@ class CancellationPolicy(Value):
 
 
 ADDED_LATER: dict[str, tuple[str, ...]] = {
-    "": ("skus", "refuse_started_download", "reveal_reason_required", "reasons", "links"),
+    "": (
+        "skus",
+        "refuse_started_download",
+        "partial_quantity",
+        "reveal_reason_required",
+        "reasons",
+        "links",
+    ),
     "approval": ("stages", "by_amount"),
 }
 """Fields the first policies did not have, by the part they stand in: documents leave them out at their default."""

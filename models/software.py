@@ -29,6 +29,7 @@ class Software(Value):
     sku: str
     title: str
     quantity: int
+    cancelled_quantity: int = 0
     status: SoftwareStatus
     window_closes_at: AwareDatetime
     keys: tuple[ProductKey, ...] = ()

@@ -111,7 +111,7 @@ class Engine:
             tenant=row.customer_tenant,
             order_number=row.order_number,
             stage="validating window",
-            summary=f"Cancel {row.product_title} of order {row.order_number}, "
+            summary=f"Cancel {case.product(row)} of order {row.order_number}, "
             f"{row.customer_name}, {facts['requested']}",
             guide=cancellation_view.GUIDE,
         )

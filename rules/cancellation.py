@@ -22,7 +22,8 @@ def quote(
 
     Reasons are looked for from the most lasting to the most curable: already cancelled, cancellation open,
     window closed, not fulfilled, key revealed and download started (only if the policy refuses on them),
-    amount not within the credit.
+    some units of what goes only as a whole, more units than are left, amount not within the credit.
+    The credit of some units is their share of what all of them would bring at that instant, to the minor unit.
     A refused quote grants nothing, save that one refused for its amount still shows the credit to stay within.
     """
     received = _utc(received_at)
@@ -48,6 +49,11 @@ def deadline(placed_at: datetime, policy: CancellationPolicy) -> datetime:
     return policy.window_closes_at(_utc(placed_at))
 
 
+def may_divide(policy: CancellationPolicy, *, divisible: bool) -> bool:
+    """Whether some units may go and others stay: one key that serves them all can work or not, nothing between."""
+    return divisible and policy.partial_quantity
+
+
 def explain(quote: Quote) -> str:
     """One English sentence for people that says the verdict and the instants that decided it."""
     return explain_quote(quote)
@@ -69,11 +75,12 @@ def _credit(
     """
     if tier is None:
         return zero(facts.total.currency)
+    units = min(facts.taken, facts.remaining)
     if tier.type is RefundType.FULL:
-        return full(facts.total)
+        return full(facts.unit_price, units)
     cycle_days = facts.term_days or _window_days(policy)
     unused = unused_days(_utc(facts.placed_at), received, cycle_days)
-    return prorated(facts.unit_price, facts.quantity, cycle_days, unused)
+    return prorated(facts.unit_price, units, cycle_days, unused)
 
 
 def _reason(
@@ -93,6 +100,11 @@ def _reason(
             IneligibilityReason.DOWNLOAD_STARTED,
             facts.download_started and policy.refuse_started_download,
         ),
+        (
+            IneligibilityReason.NOT_DIVISIBLE,
+            facts.taken < facts.remaining and not may_divide(policy, divisible=facts.divisible),
+        ),
+        (IneligibilityReason.QUANTITY_TOO_HIGH, facts.taken > facts.remaining),
         (
             IneligibilityReason.AMOUNT_TOO_HIGH,
             requested is not None and not amount_allowed(requested, credit),

@@ -8,9 +8,9 @@ _DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 
 
-def full(total: Money) -> Money:
-    """All that was charged for the line."""
-    return total
+def full(unit_price: Money, quantity: int) -> Money:
+    """All that was charged for so many units."""
+    return unit_price * quantity
 
 
 def prorated(unit_price: Money, quantity: int, cycle_days: int, unused_days: int) -> Money:

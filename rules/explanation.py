@@ -23,6 +23,7 @@ class Phrases(Value):
     closes: str
     closed: str
     granted: dict[RefundType, str]
+    part: str
     refused: dict[IneligibilityReason, str]
     steady_now: str
     falling_now: str
@@ -44,6 +45,7 @@ _ENGLISH = Phrases(
         RefundType.FULL: "earns the full credit of {credit}",
         RefundType.PARTIAL: "earns a prorated credit of {credit}",
     },
+    part=" for {taken} of {quantity} units",
     refused={
         IneligibilityReason.WINDOW_CLOSED: "comes too late",
         IneligibilityReason.NOT_FULFILLED: "is refused because the order is not fulfilled",
@@ -56,6 +58,12 @@ _ENGLISH = Phrases(
         ),
         IneligibilityReason.DOWNLOAD_STARTED: (
             "is refused because a download of the software was started"
+        ),
+        IneligibilityReason.NOT_DIVISIBLE: (
+            "is refused because the line goes only as a whole, not {taken} of {remaining} units"
+        ),
+        IneligibilityReason.QUANTITY_TOO_HIGH: (
+            "is refused because {taken} units are asked for and {remaining} of {quantity} are left"
         ),
         IneligibilityReason.AMOUNT_TOO_HIGH: (
             "is refused because the amount asked for is not within {credit}"
@@ -76,6 +84,8 @@ _ENGLISH = Phrases(
         IneligibilityReason.CANCELLATION_OPEN: "no other cancellation of the line open",
         IneligibilityReason.KEY_REVEALED: "no product key of the line revealed",
         IneligibilityReason.DOWNLOAD_STARTED: "no download of the software started",
+        IneligibilityReason.NOT_DIVISIBLE: "all units asked for that are left",
+        IneligibilityReason.QUANTITY_TOO_HIGH: "no more units asked for than are left",
         IneligibilityReason.AMOUNT_TOO_HIGH: "an amount asked for within {credit}",
     },
 )
@@ -88,6 +98,7 @@ _CZECH = Phrases(
         RefundType.FULL: "přinese plný dobropis {credit}",
         RefundType.PARTIAL: "přinese poměrný dobropis {credit}",
     },
+    part=" za {taken} z {quantity} kusů",
     refused={
         IneligibilityReason.WINDOW_CLOSED: "přichází pozdě",
         IneligibilityReason.NOT_FULFILLED: "se zamítá, protože objednávka není vyřízena",
@@ -100,6 +111,12 @@ _CZECH = Phrases(
         ),
         IneligibilityReason.DOWNLOAD_STARTED: (
             "se zamítá, protože stahování softwaru už bylo zahájeno"
+        ),
+        IneligibilityReason.NOT_DIVISIBLE: (
+            "se zamítá, protože položku lze stornovat jen celou, ne {taken} z {remaining} kusů"
+        ),
+        IneligibilityReason.QUANTITY_TOO_HIGH: (
+            "se zamítá, protože požadovaný počet kusů je {taken} a zbývá {remaining} z {quantity}"
         ),
         IneligibilityReason.AMOUNT_TOO_HIGH: (
             "se zamítá, protože požadovaná částka není v mezích do {credit}"
@@ -120,6 +137,8 @@ _CZECH = Phrases(
         IneligibilityReason.CANCELLATION_OPEN: "neprobíhalo jiné storno této položky",
         IneligibilityReason.KEY_REVEALED: "nebyl zobrazen žádný produktový klíč položky",
         IneligibilityReason.DOWNLOAD_STARTED: "nebylo zahájeno žádné stahování softwaru",
+        IneligibilityReason.NOT_DIVISIBLE: "se žádalo o všechny zbývající kusy",
+        IneligibilityReason.QUANTITY_TOO_HIGH: "se nežádalo o víc kusů, než zbývá",
         IneligibilityReason.AMOUNT_TOO_HIGH: "požadovaná částka byla v mezích do {credit}",
     },
 )
@@ -132,7 +151,12 @@ def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
     phrases = _PHRASES[language]
     return phrases.verdict.format(
         received=_instant(quote.received_at, language),
-        verdict=_verdict(quote, phrases).format(credit=money_text(quote.credit, language)),
+        verdict=_verdict(quote, phrases).format(
+            credit=money_text(quote.credit, language),
+            taken=quote.facts.taken,
+            remaining=quote.facts.remaining,
+            quantity=quote.facts.quantity,
+        ),
         closes=phrases.closes if quote.received_at <= quote.deadline else phrases.closed,
         deadline=_instant(quote.deadline, language),
     )
@@ -155,7 +179,8 @@ def explain_all(quote: Quote, outlook: Outlook, language: Language = Language.EN
 def _verdict(quote: Quote, phrases: Phrases) -> str:
     if quote.reason is not None:
         return phrases.refused[quote.reason]
-    return phrases.granted[quote.refund_type or RefundType.FULL]
+    granted = phrases.granted[quote.refund_type or RefundType.FULL]
+    return granted + phrases.part if quote.facts.taken < quote.facts.quantity else granted
 
 
 def _step(quote: Quote, step: CreditStep, language: Language) -> str:

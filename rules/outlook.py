@@ -60,7 +60,7 @@ def _mended(
     """The same line without what the rule objected to."""
     match reason:
         case IneligibilityReason.ALREADY_CANCELLED:
-            return facts.model_copy(update={"cancelled": False}), requested
+            return facts.model_copy(update={"cancelled": False, "cancelled_quantity": 0}), requested
         case IneligibilityReason.CANCELLATION_OPEN:
             return facts.model_copy(update={"cancellation_open": False}), requested
         case IneligibilityReason.NOT_FULFILLED:
@@ -69,6 +69,8 @@ def _mended(
             return facts.model_copy(update={"key_revealed": False}), requested
         case IneligibilityReason.DOWNLOAD_STARTED:
             return facts.model_copy(update={"download_started": False}), requested
+        case IneligibilityReason.NOT_DIVISIBLE | IneligibilityReason.QUANTITY_TOO_HIGH:
+            return facts.model_copy(update={"wanted_quantity": None}), requested
         case IneligibilityReason.AMOUNT_TOO_HIGH:
             return facts, None
         case IneligibilityReason.WINDOW_CLOSED:

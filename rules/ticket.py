@@ -26,13 +26,15 @@ def compose_description(
     order_id: str,
     reason: str,
     amount: Money,
+    part: str | None = None,
 ) -> str:
-    """The four things the form must hold: tenant, order, amount and reason."""
+    """The four things the form must hold, tenant, order, amount and reason, and `part` if not all units go."""
     # The reason is free text and comes last, so that nothing typed there can pose as another field.
     return "\n".join(
         (
             f"Customer tenant: {customer_tenant} ({customer_domain})",
             f"Order: {order_number} ({order_id})",
+            *([] if part is None else [f"Product: {part}"]),
             f"Amount requested: {amount}",
             f"Reason for the refund: {reason}",
         )

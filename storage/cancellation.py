@@ -22,6 +22,7 @@ from models.principal import Principal
 from models.step import Done, Step
 from rules.approval import RefusalCode
 from rules.cancellation import explain
+from rules.unit import units_left
 from storage import case as case_book
 from storage import quote as quote_book
 from storage import ticket as ticket_book
@@ -30,6 +31,10 @@ from storage.effect import Effect, perform
 from storage.engine import Database
 
 cancellations = case_book.cancellations
+
+_ASKED_TOO_MUCH = frozenset(
+    {IneligibilityReason.AMOUNT_TOO_HIGH, IneligibilityReason.QUANTITY_TOO_HIGH}
+)
 
 
 def receive_cancellation(
@@ -48,11 +53,17 @@ def receive_cancellation(
         effect.belongs_to(line.partner_id, line.customer_id)
         require_amount(request.requested_amount, line.currency)
         _require_offered(request.reason_code, line)
-        found = quote_book.quote_line(line, received_at, request.requested_amount)
+        units = _units(request, line)
+        found = quote_book.quote_line(
+            line, received_at, request.wanted_quantity, units, request.requested_amount
+        )
         if found.reason is not None:
             raise refusal(found)
+        _require_left(units, line)
         requested = request.requested_amount or found.credit
-        _insert(connection, request, cancellation_id, line, requester, received_at, requested)
+        _insert(
+            connection, request, cancellation_id, line, units, requester, received_at, requested
+        )
         effect.audit(
             requester.user_id, "cancellation.requested", cancellation_id, amount=str(requested)
         )
@@ -80,6 +91,24 @@ def _require_offered(reason_code: str | None, line: Row[Any]) -> None:
     )
 
 
+def _units(request: CancellationRequest, line: Row[Any]) -> tuple[int, ...]:
+    """The units that go: those the request names, else as many as it asks for."""
+    if request.units is None:
+        return quote_book.choose(line, request.quantity)
+    return tuple(sorted(request.units))
+
+
+def _require_left(units: tuple[int, ...], line: Row[Any]) -> None:
+    """Invalid unless each of the units is one of the line's and not cancelled yet."""
+    missing = sorted(set(units) - set(units_left(line.quantity, line.gone or ())))
+    if missing:
+        raise Invalid(
+            "unit_not_left",
+            f"The line does not have these units, or not any more: {', '.join(map(str, missing))}.",
+            units=missing,
+        )
+
+
 def require_amount(amount: Money | None, currency: str) -> None:
     """Invalid unless an amount is above zero and in this currency; whether it is too high, the rule says."""
     if amount is None:
@@ -96,15 +125,16 @@ def require_amount(amount: Money | None, currency: str) -> None:
 
 
 def refusal(found: Quote) -> Invalid | Refused:
-    """The rule's no, with what is needed to understand it; a wrong amount is the request's own fault."""
+    """The rule's no, with what is needed to understand it; asking for too much is the request's own fault."""
     assert found.reason is not None
-    kind = Invalid if found.reason is IneligibilityReason.AMOUNT_TOO_HIGH else Refused
+    kind = Invalid if found.reason in _ASKED_TOO_MUCH else Refused
     return kind(
         found.reason,
         explain(found),
         deadline=found.deadline.isoformat(),
         received_at=found.received_at.isoformat(),
         credit=found.credit.model_dump(),
+        remaining=found.facts.remaining,
     )
 
 
@@ -113,6 +143,7 @@ def _insert(
     request: CancellationRequest,
     cancellation_id: str,
     line: Row[Any],
+    units: tuple[int, ...],
     requester: Principal,
     received_at: datetime,
     requested: Money,
@@ -125,6 +156,8 @@ def _insert(
             order_id=line.order_id,
             partner_id=line.partner_id,
             customer_id=line.customer_id,
+            quantity=len(units),
+            units=units,
             request_number=number,
             workflow_id=cancellation_workflow_id(line.id, number),
             requester_id=requester.user_id,
@@ -156,12 +189,12 @@ def validate_window(database: Database, step: Step) -> Assessment:
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
-        found = quote_book.quote_software(
-            connection,
-            case.software_id,
+        found = quote_book.quote_line(
+            quote_book.line_of(connection, case.software_id, own_id=case.id),
             case.received_at,
-            requested=Money(amount_minor=case.requested_minor, currency=case.currency),
-            own_id=case.id,
+            case.quantity,
+            case.units,
+            Money(amount_minor=case.requested_minor, currency=case.currency),
         )
         connection.execute(
             update(cancellations)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, select, tuple_
 
 from models.approval import Approval
 from models.cancellation import Cancellation
+from models.catalogue import KeyMode
 from models.credit import Credit
 from models.decision import Decision
 from models.money import Money
@@ -151,6 +152,8 @@ def _cancellation(
         status=row.status,
         reason=row.reason,
         reason_code=row.reason_code,
+        quantity=row.quantity,
+        units=row.units if row.key_mode == KeyMode.PER_UNIT else (),
         requested_amount=Money(amount_minor=row.requested_minor, currency=row.currency),
         ticket_id=row.ticket_id,
         ticket_number=row.ticket_number,

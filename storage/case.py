@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, func, select, update
 
-from models.cancellation import CancellationStatus
+from models.cancellation import CREDITED, CancellationStatus
 from models.money import Money
 from models.step import Step
 from models.tables.cancellation import CancellationRow, CreditRow, DecisionRow
@@ -23,17 +23,31 @@ software = table(SoftwareItemRow)
 customers = table(CustomerRow)
 products = table(ProductRow)
 
+
+def cancelled_quantity() -> ScalarSelect[int]:
+    """How many units of a line are credited, for a query that reads the line."""
+    credited = cancellations.alias()
+    return (
+        select(func.coalesce(func.sum(credited.c.quantity), 0))
+        .where(credited.c.line_id == lines.c.id, credited.c.status.in_(CREDITED))
+        .correlate(lines)
+        .scalar_subquery()
+    )
+
+
 CASE = (
     select(
         cancellations,
         orders.c.number.label("order_number"),
         orders.c.placed_at,
         orders.c.status.label("order_status"),
-        lines.c.quantity,
+        lines.c.quantity.label("line_quantity"),
+        cancelled_quantity().label("cancelled_quantity"),
         lines.c.unit_price_minor,
         lines.c.policy,
         software.c.id.label("software_id"),
         products.c.title.label("product_title"),
+        products.c.key_mode,
         products.c.family,
         products.c.term_duration,
         customers.c.name.label("customer_name"),
@@ -75,11 +89,19 @@ def facts(case: Row[Any]) -> dict[str, Any]:
         "cancellation_id": case.id,
         "ticket_id": case.ticket_id,
         "ticket_number": case.ticket_number,
-        "product": case.product_title,
+        "product": product(case),
         "requested": str(requested),
         "impact": case.impact,
         "respond_by": case.respond_by.isoformat() if case.respond_by else None,
     }
+
+
+def product(case: Row[Any]) -> str:
+    """What the case takes back, in words: the product, and how many units if it is not the whole line."""
+    title: str = case.product_title
+    if case.quantity == case.line_quantity:
+        return title
+    return f"{title} ({case.quantity} of {case.line_quantity} units)"
 
 
 def set_status(connection: Connection, step: Step, status: CancellationStatus) -> None:

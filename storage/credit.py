@@ -16,7 +16,7 @@ from storage.ledger import post_credit
 
 
 def book_credit(database: Database, step: Step) -> CreditReceipt:
-    """Post the approved amount back to the partner's account and write the credit, once per case and line."""
+    """Post the approved amount back to the partner's account and write the credit, once per case."""
 
     def work(effect: Effect) -> CreditReceipt:
         connection = effect.connection
@@ -53,6 +53,7 @@ def book_credit(database: Database, step: Step) -> CreditReceipt:
             cancellation_id=case.id,
             credit_id=credit.id,
             order_id=case.order_id,
+            quantity=case.quantity,
             amount=amount.model_dump(),
         )
         effect.audit(SYSTEM_USER, "credit.booked", credit.id, amount=str(amount))
@@ -64,6 +65,7 @@ def book_credit(database: Database, step: Step) -> CreditReceipt:
                 credit_number=credit.number,
                 amount_minor=credit.amount_minor,
                 currency=credit.currency,
+                line_cancelled=case.cancelled_quantity + case.quantity == case.line_quantity,
             ),
             cancellation_id=case.id,
         )

@@ -9,7 +9,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | I1      | an entry balances                           | x | x |   |
 | I2      | the book sums to zero, an order is settled  |   | x |   |
 | I3      | account versions and running balances       | x | x |   |
-| I4, I5  | one credit per cancellation and per line    | x | x |   |
+| I4, I5  | one credit per cancellation and per unit    | x | x |   |
 | I6, I7  | a credit within its charge and its approval | x | x |   |
 | I8      | completed means credited, revoked, closed   | x | x | x |
 | I9, I10 | credit and live key never meet              | x | x | x |
@@ -23,11 +23,12 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | I20     | no message waits for ever                   |   | x | x |
 | I21     | the audit chain, a name for every act       | x | x |   |
 | I22     | who saw a key, and when                     | x | x |   |
-| I23     | one open cancellation per line              | x | x |   |
+| I23     | one open cancellation per line, a unit once | x | x |   |
 | I24     | Temporal and the database agree             |   |   | x |
 | I25     | no secret in clear: a canary test's work    |   |   |   |
 | K1-K31  | our own: see the sentences                  |   | x |   |
 | K50-K52 | uses of links, bounds of downloads, builds  | x | x |   |
+| K60     | the units that a case takes                 | x | x |   |
 """
 
 from datetime import timedelta

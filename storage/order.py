@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.cancellation import OVER
@@ -16,10 +16,11 @@ from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.software import SoftwareStatus
 from models.step import Done, Step
-from models.tables.cancellation import CancellationRow, CreditRow
+from models.tables.cancellation import CancellationRow
 from models.tables.catalogue import CustomerRow, PolicyRow, PriceRow, ProductRow
 from models.tables.column import table
 from models.tables.order import OrderLineRow, OrderRow, SoftwareItemRow
+from storage.case import cancelled_quantity
 from storage.effect import Effect, perform
 from storage.engine import Database, constraint_of
 from storage.price import price_lines
@@ -33,7 +34,6 @@ products = table(ProductRow)
 prices = table(PriceRow)
 policies = table(PolicyRow)
 cancellations = table(CancellationRow)
-credits_ = table(CreditRow)
 
 
 def place_order(
@@ -222,7 +222,7 @@ def finalise_order(database: Database, step: Step) -> Settlement:
         ).scalar_one()
         if open_count:
             return Settlement(final=False, open_cancellations=open_count)
-        cancelled = _every_line_credited(connection, step.order_id)
+        cancelled = _no_unit_is_left(connection, step.order_id)
         status = OrderStatus.CANCELLED if cancelled else OrderStatus.FINAL
         set_status(connection, step.order_id, status, step.at)
         if not cancelled:
@@ -251,8 +251,8 @@ def _line_count(connection: Connection, order_id: str) -> int:
     return count
 
 
-def _every_line_credited(connection: Connection, order_id: str) -> bool:
-    uncredited = select(lines.c.id).where(
-        lines.c.order_id == order_id, ~exists().where(credits_.c.line_id == lines.c.id)
+def _no_unit_is_left(connection: Connection, order_id: str) -> bool:
+    kept = select(lines.c.id).where(
+        lines.c.order_id == order_id, cancelled_quantity() < lines.c.quantity
     )
-    return connection.execute(uncredited).first() is None
+    return connection.execute(kept).first() is None

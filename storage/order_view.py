@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, ScalarSelect, func, select, tuple_
 
 from models.money import Money
 from models.order import Order, OrderLine
 from models.principal import Principal
-from storage.order import credits_, customers, lines, orders, products, software
+from storage.case import cancelled_quantity, credits_
+from storage.order import customers, lines, orders, products, software
 from storage.scope import within
 
 
@@ -61,14 +62,23 @@ def _lines(connection: Connection, order_ids: Sequence[str]) -> Sequence[Row[Any
             products.c.family,
             products.c.key_mode,
             software.c.id.label("software_id"),
-            credits_.c.booked_at.label("cancelled_at"),
+            cancelled_quantity().label("cancelled_quantity"),
+            _last_credited_at().label("credited_at"),
         )
         .join(products, products.c.sku == lines.c.sku)
         .join(software, software.c.line_id == lines.c.id)
-        .outerjoin(credits_, credits_.c.line_id == lines.c.id)
         .where(lines.c.order_id.in_(order_ids))
         .order_by(lines.c.order_id, lines.c.line_number)
     ).all()
+
+
+def _last_credited_at() -> ScalarSelect[Any]:
+    return (
+        select(func.max(credits_.c.booked_at))
+        .where(credits_.c.line_id == lines.c.id)
+        .correlate(lines)
+        .scalar_subquery()
+    )
 
 
 def _line(row: Row[Any]) -> OrderLine:
@@ -86,7 +96,8 @@ def _line(row: Row[Any]) -> OrderLine:
         policy_version=row.policy["version"],
         window_closes_at=row.window_closes_at,
         software_id=row.software_id,
-        cancelled_at=row.cancelled_at,
+        cancelled_quantity=row.cancelled_quantity,
+        cancelled_at=row.credited_at if row.cancelled_quantity == row.quantity else None,
     )
 
 

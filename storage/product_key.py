@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ARRAY, Connection, Integer, Row, any_, literal, select, update
 
 from models.cancellation import CancellationStatus
 from models.catalogue import KeyMode
@@ -149,7 +149,7 @@ def hold(
 
 
 def suspend_key(database: Database, step: Step) -> Done:
-    """Stop the line's keys before any money moves; reversible, so a crash can only leave the safe side."""
+    """Stop the keys of the case's units before any money moves; reversible, so a crash leaves the safe side."""
 
     def work(effect: Effect) -> Done:
         case = load_case(effect.connection, step.subject_id)
@@ -157,8 +157,9 @@ def suspend_key(database: Database, step: Step) -> Done:
             # A late attempt of a frozen worker: the case was compensated meanwhile, the key works.
             return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
-        _move(effect.connection, case.line_id, KeyState.SUSPENDED, step.at, "cancellation approved")
-        _set_software(effect.connection, case.line_id, SoftwareStatus.SUSPENDED, step.at)
+        _move(effect.connection, case, KeyState.SUSPENDED, step.at, "cancellation approved")
+        if not _has_working_key(effect.connection, case.line_id):
+            _set_software(effect.connection, case.line_id, SoftwareStatus.SUSPENDED, step.at)
         effect.audit(SYSTEM_USER, "key.suspended", case.line_id)
         return effect.conclude(
             SYSTEM_USER, "The product key was suspended.", Done(), cancellation_id=case.id
@@ -174,7 +175,7 @@ def reinstate_key(database: Database, step: Step) -> Done:
         case = load_case(effect.connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
         suspended = _move(
-            effect.connection, case.line_id, KeyState.ALLOCATED, step.at, "cancellation compensated"
+            effect.connection, case, KeyState.ALLOCATED, step.at, "cancellation compensated"
         )
         if suspended:
             _set_software(effect.connection, case.line_id, SoftwareStatus.ACTIVE, step.at)
@@ -187,30 +188,28 @@ def reinstate_key(database: Database, step: Step) -> Done:
 
 
 def revoke_key(database: Database, step: Step) -> Done:
-    """End the line's keys for good, and every download link with them; the item stays listed."""
+    """End the keys of the case's units for good, and with the last unit every link; the item stays listed."""
 
     def work(effect: Effect) -> Done:
         connection = effect.connection
         case = load_case(connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
-        revoked = _move(connection, case.line_id, KeyState.REVOKED, step.at, "cancellation")
-        _set_software(connection, case.line_id, SoftwareStatus.CANCELLED, step.at)
-        connection.execute(
-            update(links)
-            .where(links.c.line_id == case.line_id, links.c.revoked_at.is_(None))
-            .values(revoked_at=step.at)
-        )
+        revoked = _move(connection, case, KeyState.REVOKED, step.at, "cancellation")
+        all_gone = case.cancelled_quantity == case.line_quantity
+        if all_gone:
+            _end_item(connection, case.line_id, step.at)
         effect.publish(
             OutgoingType.KEY_REVOKED,
             order_id=case.order_id,
             software_id=case.software_id,
+            quantity=case.quantity,
             key_ids=revoked,
             cancellation_id=case.id,
         )
         effect.audit(SYSTEM_USER, "key.revoked", case.line_id, keys=len(revoked))
         return effect.conclude(
             SYSTEM_USER,
-            "The product key and its links were revoked.",
+            _REVOKED if all_gone else _REVOKED_PART.format(case=case),
             Done(),
             cancellation_id=case.id,
         )
@@ -218,6 +217,8 @@ def revoke_key(database: Database, step: Step) -> Done:
     return perform(database, step, "revoke_key", Done, work)
 
 
+_REVOKED = "The product key and its links were revoked."
+_REVOKED_PART = "The product keys of {case.quantity} of {case.line_quantity} units were revoked."
 _FROM = {
     KeyState.SUSPENDED: [KeyState.ALLOCATED],
     KeyState.ALLOCATED: [KeyState.SUSPENDED],
@@ -226,15 +227,34 @@ _FROM = {
 
 
 def _move(
-    connection: Connection, line_id: str, state: KeyState, at: datetime, reason: str
+    connection: Connection, case: Row[Any], state: KeyState, at: datetime, reason: str
 ) -> list[str]:
+    """The keys that moved; where one key serves the whole line, it is its first unit's."""
     moved = connection.execute(
         update(keys)
-        .where(keys.c.line_id == line_id, keys.c.state.in_(_FROM[state]))
+        .where(
+            keys.c.line_id == case.line_id,
+            keys.c.unit_number == any_(literal(list(case.units), ARRAY(Integer))),
+            keys.c.state.in_(_FROM[state]),
+        )
         .values(state=state, state_at=at, state_by=SYSTEM_USER, state_reason=reason)
         .returning(keys.c.id)
     )
     return sorted(moved.scalars())
+
+
+def _has_working_key(connection: Connection, line_id: str) -> bool:
+    working = select(keys.c.id).where(keys.c.line_id == line_id, keys.c.state == KeyState.ALLOCATED)
+    return connection.execute(working.limit(1)).first() is not None
+
+
+def _end_item(connection: Connection, line_id: str, at: datetime) -> None:
+    _set_software(connection, line_id, SoftwareStatus.CANCELLED, at)
+    connection.execute(
+        update(links)
+        .where(links.c.line_id == line_id, links.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
 
 
 def _set_software(
@@ -242,5 +262,7 @@ def _set_software(
 ) -> None:
     software = order_book.software
     connection.execute(
-        update(software).where(software.c.line_id == line_id).values(status=status, status_at=at)
+        update(software)
+        .where(software.c.line_id == line_id, software.c.status != status)
+        .values(status=status, status_at=at)
     )

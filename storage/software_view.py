@@ -13,7 +13,7 @@ from models.software import Software, SoftwareStatus
 from models.tables.column import table
 from models.tables.product_key import KeyRevealRow, ProductKeyRow
 from rules.permission import Act, may
-from storage.case import lines, orders, products, software
+from storage.case import cancelled_quantity, lines, orders, products, software
 from storage.scope import within
 
 keys = table(ProductKeyRow)
@@ -25,6 +25,7 @@ _ITEM = (
         orders.c.number.label("order_number"),
         lines.c.sku,
         lines.c.quantity,
+        cancelled_quantity().label("cancelled_quantity"),
         lines.c.window_closes_at,
         products.c.title,
     )
@@ -112,6 +113,7 @@ def _software(row: Row[Any], held: tuple[ProductKey, ...]) -> Software:
         sku=row.sku,
         title=row.title,
         quantity=row.quantity,
+        cancelled_quantity=row.cancelled_quantity,
         status=row.status,
         window_closes_at=row.window_closes_at,
         keys=held,

@@ -20,7 +20,8 @@ from models.statement import (
 
 _LINES = text("""
 SELECT e.id AS entry_id, e.kind, e.booked_at, e.currency, o.id AS order_id, o.number AS order_number,
-       o.customer_id, c.name AS customer_name, l.sku, p.title AS product, l.quantity, l.unit_price_minor,
+       o.customer_id, c.name AS customer_name, l.sku, p.title AS product,
+       coalesce(k.quantity, l.quantity) AS quantity, l.unit_price_minor,
        CASE e.kind WHEN 'charge' THEN l.total_minor WHEN 'reversal' THEN -l.total_minor
                    ELSE -d.amount_minor END AS amount_minor,
        d.id AS credit_id, d.number AS credit_number, t.number AS ticket_number,

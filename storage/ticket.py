@@ -58,6 +58,7 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
             cancellation_id=case.id,
             order_id=case.order_id,
             software_id=case.software_id,
+            quantity=case.quantity,
             ticket_id=ticket.id,
         )
         effect.audit(SYSTEM_USER, "ticket.opened", ticket.id)
@@ -84,7 +85,7 @@ def _cancellation_ticket(case: Row[Any], at: datetime) -> dict[str, Any]:
         "partner_id": case.partner_id,
         "customer_id": case.customer_id,
         "impact": case.impact,
-        "title": case.title or f"Cancel {case.product_title} of order {case.order_number}",
+        "title": case.title or f"Cancel {case_book.product(case)} of order {case.order_number}",
         "description": compose_description(
             customer_tenant=case.customer_tenant,
             customer_domain=case.customer_domain,
@@ -92,6 +93,7 @@ def _cancellation_ticket(case: Row[Any], at: datetime) -> dict[str, Any]:
             order_id=case.order_id,
             reason=case.reason,
             amount=amount,
+            part=None if case.quantity == case.line_quantity else case_book.product(case),
         ),
         "reason": case.reason,
         "requested_minor": case.requested_minor,
@@ -228,6 +230,7 @@ def close_ticket(database: Database, step: Step) -> Done:
             **case_book.facts(case),
             credited=str(credited),
             credit_number=case.credit_number,
+            units_left=case.line_quantity - case.cancelled_quantity,
         )
         effect.audit(SYSTEM_USER, "cancellation.completed", case.id)
         return effect.conclude(

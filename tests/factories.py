@@ -45,6 +45,8 @@ BOTH, OPERATOR = "usr_dana_both", "usr_olga_operator"
 PER_LINE, PER_UNIT = "DG7GMGF0D5RK:0004", "DG7GMGF0D7FV:0001"
 SEVERAL = "DG7GMGF0FKX9:0003"
 """A product whose cancellations two people must approve, once `two_people()` is in the book."""
+PARTS = "DG7GMGF0D7D9:0001"
+"""A product of which some units may go, once `single_units()` is in the book."""
 PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CONTACT = Contact(name="Alena Nová", email="alena@vltava-cloud.example", phone="+420 601 234 567")
 
@@ -112,11 +114,11 @@ class Story:
         ledger.reverse_charge(self.database, step)
         return self
 
-    def reveal(self, user_id: str = BUYER, reason: str | None = None) -> "Story":
-        """Somebody looks at the first key of the line."""
+    def reveal(self, user_id: str = BUYER, reason: str | None = None, unit: int = 1) -> "Story":
+        """Somebody looks at a key of the line, the first unless another is named."""
         reveal_key(
             self.database,
-            RevealRequest(unit_number=1, reason=reason),
+            RevealRequest(unit_number=unit, reason=reason),
             self.software_id,
             new_id(Prefix.REVEAL),
             self.person(user_id),
@@ -153,20 +155,21 @@ class Story:
         end_download(self.database, download_id, whole.stop, self._tick())
         return self
 
-    def request(self, requester: str = BUYER) -> "Story":
+    def request(self, requester: str = BUYER, **asked: Any) -> "Story":
         """The cancellation is received, found eligible, and its ticket is open."""
-        self.receive(requester)
+        self.receive(requester, **asked)
         cancellation.validate_window(self.database, self.step())
         ticket.create_ticket(self.database, self.step())
         return self
 
-    def receive(self, requester: str = BUYER) -> "Story":
-        """The cancellation is in the book."""
+    def receive(self, requester: str = BUYER, **asked: Any) -> "Story":
+        """The cancellation is in the book, of the quantity or units asked for."""
         wanted = CancellationRequest(
             software_id=self.software_id,
             reason="Bought twice by mistake.",
             reason_code="ordered_by_mistake",
             contact=CONTACT,
+            **asked,
         )
         cancellation.receive_cancellation(
             self.database,
@@ -234,9 +237,14 @@ class Story:
         ticket.close_ticket(self.database, self.step())
         return self
 
-    def cancel(self) -> "Story":
+    def cancel(self, **asked: Any) -> "Story":
         """From the request to the closed ticket."""
-        return self.request().decide().suspend().credit().revoke().close()
+        return self.request(**asked).decide().suspend().credit().revoke().close()
+
+    def again(self) -> "Story":
+        """What follows is about another cancellation of the line."""
+        self.cancellation_id = new_id(Prefix.CANCELLATION)
+        return self
 
     def compensate(self) -> "Story":
         """An operator ends an approved case before its credit."""
@@ -275,4 +283,11 @@ def two_people(**changes: Any) -> CancellationPolicy:
     """Terms for `SEVERAL`: two approvers, whatever the amount."""
     shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
     terms = {"id": "pol_several_1", "skus": (SEVERAL,), "approval": {"mode": "two_approvers"}}
+    return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)
+
+
+def single_units(**changes: Any) -> CancellationPolicy:
+    """Terms for `PARTS`: some units may go."""
+    shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
+    terms = {"id": "pol_parts_1", "skus": (PARTS,), "partial_quantity": True}
     return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)

@@ -176,7 +176,7 @@ class CancellationWorkflow(CancellationDesk):
     ) -> CancellationOutcome:
         self._enter(stage)
         self._show(waiting_since=None)
-        await self._report_to_purchase(cancelled=status is CancellationStatus.COMPLETED)
+        await self._report_to_purchase(cancelled=credit is not None and credit.line_cancelled)
         await workflow.wait_condition(self._is_quiet)
         return CancellationOutcome(
             cancellation_id=self._request.cancellation_id,

@@ -8,10 +8,10 @@ from sqlmodel import Field
 
 from models.cancellation import CancellationStatus
 from models.decision import Verdict
-from models.tables.column import AMOUNT, DOCUMENT, INSTANT, TEXT, Row, one_of
+from models.tables.column import AMOUNT, DOCUMENT, INSTANT, TEXT, UNITS, Row, one_of
 from models.ticket import Impact
 
-_OVER = "('ineligible', 'declined', 'withdrawn', 'expired', 'compensated')"
+_OVER = "('ineligible', 'declined', 'withdrawn', 'expired', 'compensated', 'completed')"
 _LINE = [
     "order_lines.id",
     "order_lines.order_id",
@@ -50,9 +50,10 @@ class CancellationRow(Row, table=True):
         Index(
             "ix_cancellations_running",
             "received_at",
-            postgresql_where=f"status NOT IN {_OVER} AND status <> 'completed'",
+            postgresql_where=f"status NOT IN {_OVER}",
         ),
         Index("ix_cancellations_order", "order_id"),
+        CheckConstraint("quantity > 0", name="quantity_positive"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
@@ -60,6 +61,8 @@ class CancellationRow(Row, table=True):
     order_id: str = Field(sa_type=TEXT)
     partner_id: str = Field(sa_type=TEXT)
     customer_id: str = Field(sa_type=TEXT)
+    quantity: int
+    units: tuple[int, ...] = Field(sa_type=UNITS)
     request_number: int
     workflow_id: str = Field(unique=True, sa_type=TEXT)
     requester_id: str = Field(foreign_key="users.id", sa_type=TEXT)
@@ -181,11 +184,11 @@ class CreditRow(Row, table=True):
             ["ledger_entries.id", "ledger_entries.partner_id", "ledger_entries.currency"],
         ),
         UniqueConstraint("cancellation_id"),
-        UniqueConstraint("line_id"),
         UniqueConstraint("entry_id"),
         CheckConstraint("verdict = 'approved'", name="approved"),
         CheckConstraint("amount_minor BETWEEN 1 AND line_total_minor", name="within_charge"),
         CheckConstraint("booked_at >= decided_at", name="after_decision"),
+        Index("ix_credits_line", "line_id"),
         Index("ix_credits_partner_newest", "partner_id", "booked_at", "id"),
     )
 

@@ -1,10 +1,21 @@
 """Column shapes that every table shares: instants, JSON, enums held by a check, and the row base."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, FetchedValue, LargeBinary, Table, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    FetchedValue,
+    LargeBinary,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, INT4MULTIRANGE, JSONB, Range
 from sqlmodel import SQLModel
 
 INSTANT = cast(Any, DateTime(timezone=True))
@@ -13,6 +24,37 @@ AMOUNT = cast(Any, BigInteger)
 BYTES = cast(Any, LargeBinary)
 TEXT = cast(Any, Text)
 TEXTS = cast(Any, ARRAY(Text))
+
+
+class UnitNumbers(TypeDecorator[tuple[int, ...]]):
+    """Numbers in order, each once, kept as ranges: all 10,000 units of a line take no more room than one."""
+
+    impl = INT4MULTIRANGE
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[Any]:
+        """A tuple, not the ranges."""
+        return tuple
+
+    def process_bind_param(
+        self, value: tuple[int, ...] | None, dialect: Dialect
+    ) -> list[Range[int]] | None:
+        """As ranges of one number each; PostgreSQL joins them."""
+        del dialect
+        return None if value is None else [Range(number, number + 1) for number in value]
+
+    def process_result_value(
+        self, value: Sequence[Any] | None, dialect: Dialect
+    ) -> tuple[int, ...] | None:
+        """Number by number."""
+        del dialect
+        if value is None:
+            return None
+        return tuple(number for part in value for number in range(part.lower, part.upper))
+
+
+UNITS = cast(Any, UnitNumbers)
 
 
 class Row(SQLModel):

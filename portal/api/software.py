@@ -95,6 +95,10 @@ def quote_cancellation(
     at: Annotated[
         Instant | None, Query(description="The instant to think of; now when left out.")
     ] = None,
+    quantity: Annotated[
+        int | None,
+        Query(ge=1, le=10_000, description="How many units; all that are left when left out."),
+    ] = None,
     lang: Annotated[
         Language, Query(description="The language of the explanation.")
     ] = Language.ENGLISH,
@@ -106,5 +110,7 @@ def quote_cancellation(
     with state.database.reading() as connection:
         if software_view.find_software(connection, caller, software_id) is None:
             raise NotFound("software")
-        found = quote.quote_software(connection, software_id, at or state.clock())
+        found = quote.quote_software(
+            connection, software_id, at or state.clock(), quantity=quantity
+        )
     return explained(found, lang)

@@ -118,9 +118,15 @@ def _summary(policy: "CancellationPolicy") -> tuple[str, ...]:
         str(policy.version),
         policy.id,
         _instant(policy.effective_from),
-        ", ".join(_tier(tier) for tier in policy.refund_tiers),
+        ", ".join(_credits(policy)),
         ", ".join(_approval(policy.approval)),
     )
+
+
+def _credits(policy: "CancellationPolicy") -> list[str]:
+    """Each tier in its order, and whether units go one by one."""
+    tiers = [_tier(tier) for tier in policy.refund_tiers]
+    return [*tiers, "single units"] if policy.partial_quantity else tiers
 
 
 def _approval(plan: "ApprovalPlan") -> list[str]:

@@ -17,6 +17,10 @@ def quote(
     at: Annotated[
         str | None, typer.Option(help="The instant to think of, with its zone; now when left out.")
     ] = None,
+    quantity: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="How many units; all that are left when left out."),
+    ] = None,
     lang: Annotated[Language, typer.Option(help="The language.")] = Language.ENGLISH,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole quote.")] = False,
 ) -> None:
@@ -30,7 +34,7 @@ def quote(
 
     instant = datetime.now(UTC) if at is None else _instant(at)
     with open_book(load()) as database, database.reading() as connection:
-        found = explained(quote_software(connection, software_id, instant), lang)
+        found = explained(quote_software(connection, software_id, instant, quantity=quantity), lang)
     typer.echo(found.model_dump_json() if as_json else found.explanation)
 
 

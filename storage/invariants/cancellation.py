@@ -13,8 +13,10 @@ CANCELLATIONS = (
 SELECT f.subject, f.detail FROM (
   SELECT k.id AS subject, concat_ws('; ',
     CASE WHEN c.id IS NULL THEN 'completed without a credit' END,
-    CASE WHEN EXISTS (SELECT FROM product_keys p WHERE p.line_id = k.line_id AND p.state <> 'revoked')
-      THEN 'completed with a key that is not revoked' END,
+    CASE WHEN EXISTS (
+        SELECT FROM product_keys p
+        WHERE p.line_id = k.line_id AND p.unit_number <@ k.units AND p.state <> 'revoked'
+      ) THEN 'completed with a key that is not revoked' END,
     CASE WHEN t.closed_at IS NULL THEN 'completed without a closed ticket' END
   ) AS detail
   FROM cancellations k
@@ -28,7 +30,9 @@ FROM cancellations k
 JOIN credits c ON c.cancellation_id = k.id
 JOIN tickets t ON t.cancellation_id = k.id
 WHERE k.status <> 'completed' AND t.closed_at < :now - :age
-  AND NOT EXISTS (SELECT FROM product_keys p WHERE p.line_id = k.line_id AND p.state <> 'revoked')
+  AND NOT EXISTS (
+    SELECT FROM product_keys p
+    WHERE p.line_id = k.line_id AND p.unit_number <@ k.units AND p.state <> 'revoked')
 """,
         age=timedelta(seconds=60),
     ),
@@ -93,12 +97,18 @@ FROM approvals a JOIN cancellations k ON k.id = a.cancellation_id WHERE a.approv
     ),
     Invariant(
         code="I23",
-        sentence="A line has at most one cancellation that is open or completed.",
+        sentence="A line has at most one open cancellation, and no unit is in two that are open or completed.",
         sql="""
 SELECT line_id AS subject, format('%s: %s', count(*), string_agg(id, ', ' ORDER BY id)) AS detail
 FROM cancellations
-WHERE status NOT IN ('ineligible', 'declined', 'withdrawn', 'expired', 'compensated')
+WHERE status IN ('received', 'pending_approval', 'approved', 'credited')
 GROUP BY line_id HAVING count(*) > 1
+UNION ALL
+SELECT k.line_id, format('units %s are in %s and %s', k.units * other.units, k.id, other.id)
+FROM cancellations k
+JOIN cancellations other ON other.line_id = k.line_id AND other.id > k.id AND other.units && k.units
+WHERE k.status NOT IN ('ineligible', 'declined', 'withdrawn', 'expired', 'compensated')
+  AND other.status NOT IN ('ineligible', 'declined', 'withdrawn', 'expired', 'compensated')
 """,
     ),
     Invariant(
@@ -119,9 +129,11 @@ SELECT f.subject, f.detail FROM (
       THEN k.status || ' without an eligible quote' END,
     CASE WHEN k.status NOT IN ('received', 'ineligible') AND k.received_at > k.window_closes_at
       THEN k.status || ' though it came after the window' END,
-    CASE WHEN k.requested_minor > k.line_total_minor THEN 'asks for more than was paid' END
+    CASE WHEN k.requested_minor > l.unit_price_minor * k.quantity
+      THEN format('asks for %s, more than was paid for %s units', k.requested_minor, k.quantity) END
   ) AS detail
   FROM cancellations k
+  JOIN order_lines l ON l.id = k.line_id
   LEFT JOIN decisions d ON d.cancellation_id = k.id
   LEFT JOIN credits c ON c.cancellation_id = k.id
 ) f WHERE f.detail <> ''
@@ -166,6 +178,31 @@ FROM (
 WHERE n.request_number <> n.place
    OR n.workflow_id <> 'cancellation:' || n.line_id
       || CASE WHEN n.request_number = 1 THEN '' ELSE ':' || n.request_number END
+""",
+    ),
+    Invariant(
+        code="K60",
+        sentence="A case takes units of its line, as many as it says, and not all of them only where the frozen "
+        "policy allows it and each unit has a key of its own.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT k.id AS subject, concat_ws('; ',
+    CASE WHEN NOT k.units <@ int4range(1, l.quantity + 1)
+      THEN format('units %s of %s', k.units, l.quantity) END,
+    CASE WHEN k.quantity IS DISTINCT FROM
+        (SELECT sum(upper(part) - lower(part)) FROM unnest(k.units) part)
+      THEN format('%s units, but %s', k.quantity, k.units) END,
+    CASE WHEN k.quantity < l.quantity AND (l.policy ->> 'partial_quantity') IS DISTINCT FROM 'true'
+      THEN format('%s of %s units under a policy that takes whole lines', k.quantity, l.quantity) END,
+    CASE WHEN k.quantity < l.quantity AND p.units < l.quantity
+      THEN format('%s of %s units with %s keys', k.quantity, l.quantity, p.units) END
+  ) AS detail
+  FROM cancellations k
+  JOIN order_lines l ON l.id = k.line_id
+  CROSS JOIN LATERAL (
+    SELECT count(DISTINCT unit_number) AS units FROM product_keys WHERE line_id = l.id
+  ) p
+) f WHERE f.detail <> ''
 """,
     ),
 )

@@ -78,24 +78,37 @@ FROM credits GROUP BY cancellation_id HAVING count(*) > 1
     ),
     Invariant(
         code="I5",
-        sentence="A line is credited at most once.",
+        sentence="A unit of a line is credited at most once, and each credit has its one entry.",
         sql="""
-SELECT line_id AS subject, format('%s credits', count(*)) AS detail
-FROM credits GROUP BY line_id HAVING count(*) > 1
+SELECT c.line_id AS subject, format('units %s in %s and %s', k.units * k2.units, c.id, c2.id) AS detail
+FROM credits c
+JOIN credits c2 ON c2.line_id = c.line_id AND c2.id > c.id
+JOIN cancellations k ON k.id = c.cancellation_id
+JOIN cancellations k2 ON k2.id = c2.cancellation_id
+WHERE k.units && k2.units
 UNION ALL
-SELECT line_id, format('%s credit entries in the ledger', count(*))
-FROM ledger_entries WHERE kind = 'credit' AND line_id IS NOT NULL GROUP BY line_id HAVING count(*) > 1
+SELECT e.line_id, format('%s credit entries in the ledger, %s credits', e.entries, c.credits)
+FROM (
+  SELECT line_id, count(*) AS entries FROM ledger_entries
+  WHERE kind = 'credit' AND line_id IS NOT NULL GROUP BY line_id
+) e
+CROSS JOIN LATERAL (SELECT count(*) AS credits FROM credits WHERE line_id = e.line_id) c
+WHERE e.entries > c.credits
 """,
     ),
     Invariant(
         code="I6",
-        sentence="No more is credited than was charged, per line and per order, in the same currency.",
+        sentence="No more is credited than was charged, per unit, line and order, in the same currency.",
         sql="""
 SELECT c.id AS subject,
-       format('%s %s credited on a line of %s %s',
-              c.amount_minor, c.currency, l.total_minor, l.currency) AS detail
+       format('%s %s credited for %s units at %s %s',
+              c.amount_minor, c.currency, k.quantity, l.unit_price_minor, l.currency) AS detail
+FROM credits c JOIN order_lines l ON l.id = c.line_id JOIN cancellations k ON k.id = c.cancellation_id
+WHERE c.amount_minor > l.unit_price_minor * k.quantity OR c.amount_minor <= 0 OR c.currency <> l.currency
+UNION ALL
+SELECT c.line_id, format('%s credited on a line of %s', sum(c.amount_minor), l.total_minor)
 FROM credits c JOIN order_lines l ON l.id = c.line_id
-WHERE c.amount_minor > l.total_minor OR c.amount_minor <= 0 OR c.currency <> l.currency
+GROUP BY c.line_id, l.total_minor HAVING sum(c.amount_minor) > l.total_minor
 UNION ALL
 SELECT c.order_id, format('%s credited, %s charged', sum(c.amount_minor), coalesce(max(b.charged), 0))
 FROM credits c

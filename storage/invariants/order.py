@@ -67,11 +67,17 @@ SELECT f.subject, f.detail FROM (
     ),
     Invariant(
         code="K7",
-        sentence="An order is cancelled only when every line is credited, and closed only without an open case.",
+        sentence="An order is cancelled only when every unit is credited, and closed only without an open case.",
         sql="""
-SELECT o.id AS subject, format('cancelled, but line %s is not credited', l.line_number) AS detail
+SELECT o.id AS subject,
+       format('cancelled, but %s of %s units of line %s are credited', k.credited, l.quantity, l.line_number)
+         AS detail
 FROM orders o JOIN order_lines l ON l.order_id = o.id
-WHERE o.status = 'cancelled' AND NOT EXISTS (SELECT FROM credits c WHERE c.line_id = l.id)
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(x.quantity), 0) AS credited
+  FROM credits c JOIN cancellations x ON x.id = c.cancellation_id WHERE c.line_id = l.id
+) k
+WHERE o.status = 'cancelled' AND k.credited < l.quantity
 UNION ALL
 SELECT o.id, format('%s while cancellation %s is %s', o.status, k.id, k.status)
 FROM orders o JOIN cancellations k ON k.order_id = o.id

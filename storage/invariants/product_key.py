@@ -7,20 +7,26 @@ from storage.invariant import Invariant
 PRODUCT_KEYS = (
     Invariant(
         code="I9",
-        sentence="A credited line has no working key.",
+        sentence="A credited unit has no working key.",
         sql="""
-SELECT k.id AS subject, format('%s while line %s is credited', k.state, k.line_id) AS detail
-FROM product_keys k JOIN credits c ON c.line_id = k.line_id
+SELECT k.id AS subject, format('%s while unit %s of line %s is credited', k.state, k.unit_number, k.line_id)
+  AS detail
+FROM product_keys k
+JOIN credits c ON c.line_id = k.line_id
+JOIN cancellations x ON x.id = c.cancellation_id AND x.units @> k.unit_number
 WHERE k.state NOT IN ('suspended', 'revoked')
 """,
     ),
     Invariant(
         code="I10",
-        sentence="A key is revoked only with a credit for its line.",
+        sentence="A key is revoked only with a credit for its unit.",
         sql="""
-SELECT k.id AS subject, format('revoked, but line %s was never credited', k.line_id) AS detail
+SELECT k.id AS subject, format('revoked, but unit %s of line %s was never credited', k.unit_number, k.line_id)
+  AS detail
 FROM product_keys k
-WHERE k.state = 'revoked' AND NOT EXISTS (SELECT FROM credits c WHERE c.line_id = k.line_id)
+WHERE k.state = 'revoked' AND NOT EXISTS (
+  SELECT FROM credits c JOIN cancellations x ON x.id = c.cancellation_id
+  WHERE c.line_id = k.line_id AND x.units @> k.unit_number)
 """,
     ),
     Invariant(
@@ -128,16 +134,18 @@ FROM stock_alerts WHERE cleared_at < raised_at
     ),
     Invariant(
         code="K3",
-        sentence="A software item's status is that of its keys and its cancellation; each line has one item.",
+        sentence="A software item's status is that of its keys and its cancellations; each line has one item.",
         sql="""
 SELECT f.subject, f.detail FROM (
   SELECT s.id AS subject, concat_ws('; ',
-    CASE WHEN s.status = 'active' AND k.working < k.held THEN 'active without all its keys working' END,
+    CASE WHEN s.status = 'active' AND k.working = 0 THEN 'active without a working key' END,
+    CASE WHEN s.status = 'active' AND k.astray > 0
+      THEN format('active with %s keys that stand still for no case', k.astray) END,
     CASE WHEN s.status = 'suspended' AND k.working > 0 THEN 'suspended with a working key' END,
     CASE WHEN s.status = 'cancelled' AND k.alive > 0 THEN 'cancelled with a key that is not revoked' END,
-    CASE WHEN s.status IN ('preparing', 'active') AND c.id IS NOT NULL THEN s.status || ' though credited' END,
-    CASE WHEN s.status = 'cancelled' AND c.id IS NULL AND o.status <> 'failed'
-      THEN 'cancelled without a credit' END,
+    CASE WHEN s.status IN ('preparing', 'active') AND c.units = l.quantity THEN s.status || ' though credited' END,
+    CASE WHEN s.status = 'cancelled' AND c.units < l.quantity AND o.status <> 'failed'
+      THEN format('cancelled with %s of %s units credited', c.units, l.quantity) END,
     CASE WHEN s.status = 'suspended' AND s.status_at < :now - :age AND NOT EXISTS (
         SELECT FROM cancellations x WHERE x.line_id = s.line_id AND x.status IN ('approved', 'credited')
       ) THEN 'suspended since ' || s.status_at || ' without an approved case' END,
@@ -146,12 +154,19 @@ SELECT f.subject, f.detail FROM (
   ) AS detail
   FROM software_items s
   JOIN orders o ON o.id = s.order_id
-  LEFT JOIN credits c ON c.line_id = s.line_id
+  JOIN order_lines l ON l.id = s.line_id
   CROSS JOIN LATERAL (
-    SELECT count(*) AS held,
-           count(*) FILTER (WHERE state = 'allocated') AS working,
-           count(*) FILTER (WHERE state IN ('allocated', 'suspended')) AS alive
-    FROM product_keys WHERE line_id = s.line_id
+    SELECT coalesce(sum(x.quantity), 0) AS units
+    FROM credits c JOIN cancellations x ON x.id = c.cancellation_id WHERE c.line_id = s.line_id
+  ) c
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE p.state = 'allocated') AS working,
+           count(*) FILTER (WHERE p.state IN ('allocated', 'suspended')) AS alive,
+           count(*) FILTER (WHERE p.state <> 'allocated' AND p.state_at < :now - :age AND NOT EXISTS (
+             SELECT FROM cancellations x
+             WHERE x.line_id = p.line_id AND x.units @> p.unit_number
+               AND x.status IN ('approved', 'credited', 'completed'))) AS astray
+    FROM product_keys p WHERE p.line_id = s.line_id
   ) k
 ) f WHERE f.detail <> ''
 UNION ALL

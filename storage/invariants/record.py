@@ -130,7 +130,10 @@ WITH facts (key) AS (
   UNION SELECT cancellation_id || '/record_decision' FROM decisions
   UNION SELECT cancellation_id || '/book_credit' FROM credits
   UNION SELECT c.cancellation_id || '/revoke_key'
-        FROM credits c JOIN product_keys p ON p.line_id = c.line_id WHERE p.state = 'revoked'
+        FROM credits c
+        JOIN cancellations k ON k.id = c.cancellation_id
+        JOIN product_keys p ON p.line_id = c.line_id AND k.units @> p.unit_number
+        WHERE p.state = 'revoked'
   UNION SELECT id || '/close_ticket' FROM cancellations WHERE status = 'completed'
 ), remembered AS (
   SELECT key FROM effects

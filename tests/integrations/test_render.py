@@ -81,6 +81,14 @@ def test_a_note_is_announced_only_when_there_is_one() -> None:
     assert "left no note" in without.text
 
 
+def test_what_stays_is_told_when_only_some_units_went() -> None:
+    part = renderer.write(notice(NoticeKind.CANCELLATION_COMPLETED, units_left=6), JANA)
+    whole = renderer.write(notice(NoticeKind.CANCELLATION_COMPLETED), JANA)
+    assert "the other 6 keep working" in " ".join(part.text.split())
+    assert "<strong>6</strong> keep working" in " ".join(part.html.split())
+    assert "keep working" not in whole.text
+
+
 def test_attention_without_a_ticket_names_the_order() -> None:
     letter = renderer.write(
         notice(NoticeKind.NEEDS_ATTENTION, ticket_number=None, ticket_id=None), JANA

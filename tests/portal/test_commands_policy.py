@@ -67,6 +67,21 @@ def test_new_policies_come_in_once(database: Database) -> None:
     assert ids(database) == before | set(first["added"])
 
 
+def test_the_list_says_which_policies_let_units_go(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    run("load", changed(tmp_path, partial_quantity=True))
+
+    with database.reading() as connection:
+        letting = [p.id for p in list_policies(connection) if p.partial_quantity]
+    assert letting == ["pol_perpetual_2"]
+    listed = run("list").stdout
+    assert listed.count("full P30D, single units") == 1
+    assert "partial_quantity: true" in run("show", "pol_perpetual_2").stdout
+    assert "partial_quantity" not in run("show", "pol_perpetual_1").stdout
+
+
 def test_a_load_leaves_one_audit_row_with_the_hashes(database: Database) -> None:
     for _ in range(2):
         run("load", str(NEXT))

@@ -50,6 +50,16 @@ def test_a_quote_tells_the_credit_of_each_tier(sold: str) -> None:
     assert found["outlook"]["counterfactual"] is None
 
 
+def test_a_quote_for_some_units_of_a_line_that_goes_as_a_whole_says_so(sold: str) -> None:
+    words = (sold, "--at", PLACED_AT.isoformat(), "--quantity", "1")
+    found = json.loads(run(*words, "--json").stdout)
+
+    assert found["reason"] == "quantity_not_divisible"
+    assert found["outlook"]["counterfactual"]["changes"] == ["quantity_not_divisible"]
+    assert "goes only as a whole, not 1 of 2 units" in run(*words).stdout
+    assert run(sold, "--quantity", "0").exit_code == 2
+
+
 def test_a_late_quote_tells_until_when_it_would_have_been_accepted(sold: str) -> None:
     found = json.loads(run(sold, "--at", LATE, "--json").stdout)
 

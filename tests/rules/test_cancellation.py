@@ -221,6 +221,8 @@ REASONS: list[tuple[IneligibilityReason, dict[str, Any]]] = [
     (IneligibilityReason.NOT_FULFILLED, {"fulfilled": False}),
     (IneligibilityReason.KEY_REVEALED, {"key_revealed": True}),
     (IneligibilityReason.DOWNLOAD_STARTED, {"download_started": True}),
+    (IneligibilityReason.NOT_DIVISIBLE, {"wanted_quantity": 4}),
+    (IneligibilityReason.QUANTITY_TOO_HIGH, {"wanted_quantity": 11}),
     (IneligibilityReason.AMOUNT_TOO_HIGH, {}),
 ]
 
@@ -228,7 +230,8 @@ REASONS: list[tuple[IneligibilityReason, dict[str, Any]]] = [
 @pytest.mark.parametrize("first", range(len(REASONS)), ids=[reason.name for reason, _ in REASONS])
 def test_the_first_reason_in_order_is_given(first: int) -> None:
     strict = policy(refuse_revealed_key=True, refuse_started_download=True)
-    wrong = {name: value for _, change in REASONS[first:] for name, value in change.items()}
+    # Nobody asks for too few and for too many units at once: the first wish stands.
+    wrong = {n: value for _, change in reversed(REASONS[first:]) for n, value in change.items()}
 
     answer = quote(line(**wrong), strict, PLACED, requested=eur(10081))
 

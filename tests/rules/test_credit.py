@@ -22,8 +22,9 @@ def eur(minor: int) -> Money:
     return Money(amount_minor=minor, currency="EUR")
 
 
-def test_full_gives_the_total_back() -> None:
-    assert full(eur(124_900)) == eur(124_900)
+def test_full_gives_back_what_the_units_cost() -> None:
+    assert full(eur(124_900), 1) == eur(124_900)
+    assert full(eur(1008), 4) == eur(4032)
 
 
 @pytest.mark.parametrize(

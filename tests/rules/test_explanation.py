@@ -28,6 +28,7 @@ from tests.rules.test_cancellation import (
 from tests.rules.test_outlook import SUBSCRIPTION
 
 STRICT = policy(refuse_revealed_key=True, refuse_started_download=True)
+PARTS: dict[str, Any] = {"terms": policy(partial_quantity=True), "divisible": True}
 
 
 def told(language: str, elapsed: timedelta, requested: Money | None = None, **more: Any) -> str:
@@ -71,7 +72,7 @@ def told(language: str, elapsed: timedelta, requested: Money | None = None, **mo
         (
             "cs",
             60 * DAY + SECOND,
-            {"total": eur(123_456_789)},
+            {"unit_price": eur(123_456_789), "quantity": 1, "total": eur(123_456_789)},
             "Storno přijaté 6. 3. 2026 09:30:01 UTC přichází pozdě;"
             " lhůta skončila 6. 3. 2026 09:30:00 UTC."
             " Bylo by bývalo přijato do 6. 3. 2026 09:30:00 UTC, s dobropisem 1_234_567,89_EUR.",
@@ -93,6 +94,23 @@ def told(language: str, elapsed: timedelta, requested: Money | None = None, **mo
             " lhůta končí 6. 3. 2026 09:30:00 UTC."
             " Bylo by přijato do 6. 3. 2026 09:30:00 UTC, kdyby objednávka byla vyřízena"
             " a kdyby nebyl zobrazen žádný produktový klíč položky, s dobropisem 100,80_EUR.",
+        ),
+        (
+            "en",
+            DAY,
+            {**PARTS, "wanted_quantity": 4},
+            "A cancellation received at 2026-01-06 09:30:00 UTC earns the full credit of 40.32 EUR"
+            " for 4 of 10 units; the window closes at 2026-03-06 09:30:00 UTC."
+            " Until 2026-03-06 09:30:00 UTC the credit stays at 40.32 EUR.",
+        ),
+        (
+            "cs",
+            DAY,
+            {**PARTS, "cancelled_quantity": 4, "wanted_quantity": 7},
+            "Storno přijaté 6. 1. 2026 09:30:00 UTC se zamítá, protože požadovaný počet kusů je 7"
+            " a zbývá 6 z 10; lhůta končí 6. 3. 2026 09:30:00 UTC."
+            " Bylo by přijato do 6. 3. 2026 09:30:00 UTC, kdyby se nežádalo o víc kusů, než zbývá,"
+            " s dobropisem 60,48_EUR.",
         ),
     ],
 )

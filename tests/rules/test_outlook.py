@@ -23,6 +23,7 @@ WRONG_BY_FACT: dict[IneligibilityReason, dict[str, Any]] = {
     IneligibilityReason.NOT_FULFILLED: {"fulfilled": False},
     IneligibilityReason.KEY_REVEALED: {"key_revealed": True},
     IneligibilityReason.DOWNLOAD_STARTED: {"download_started": True},
+    IneligibilityReason.NOT_DIVISIBLE: {"wanted_quantity": 4},
 }
 STRICT = policy(refuse_revealed_key=True, refuse_started_download=True)
 
@@ -110,7 +111,29 @@ def test_all_that_refuses_is_named_not_only_the_first() -> None:
 
     found = refused(facts, STRICT, DAY, eur(0))
 
-    assert set(found.changes) == set(IneligibilityReason) - {IneligibilityReason.WINDOW_CLOSED}
+    unnamed = {IneligibilityReason.WINDOW_CLOSED, IneligibilityReason.QUANTITY_TOO_HIGH}
+    assert set(found.changes) == set(IneligibilityReason) - unnamed
+
+
+def test_more_units_than_are_left_are_mended_by_asking_for_those_that_are() -> None:
+    facts = line(divisible=True, cancelled_quantity=4, wanted_quantity=7)
+
+    found = refused(facts, policy(partial_quantity=True), DAY)
+
+    assert found.changes == (IneligibilityReason.QUANTITY_TOO_HIGH,)
+    assert found.credit == eur(6048)
+
+
+def test_the_tiers_to_come_speak_of_the_units_asked_for() -> None:
+    terms = policy("policies-2022-07", Family.SUBSCRIPTION, partial_quantity=True)
+
+    (now, later) = ahead(line(**YEAR, divisible=True, wanted_quantity=1), terms, DAY).steps
+
+    assert (now.credit, later.credit, later.credit_at_end) == (
+        eur(36_500),
+        eur(36_400),
+        eur(35_900),
+    )
 
 
 def test_a_revealed_key_is_not_named_where_the_policy_does_not_mind() -> None:
@@ -132,9 +155,16 @@ def test_an_amount_was_acceptable_while_the_credit_reached_it() -> None:
     assert (never.accepted_until, never.credit) == (PLACED + 7 * DAY, eur(72_200))
 
 
-def mended(facts: LineFacts) -> LineFacts:
-    good = {"fulfilled": True, "cancelled": False, "cancellation_open": False}
-    return facts.model_copy(update=good | {"key_revealed": False})
+def mended(facts: LineFacts, changes: tuple[IneligibilityReason, ...]) -> LineFacts:
+    good: dict[str, Any] = {"fulfilled": True, "cancellation_open": False, "key_revealed": False}
+    if facts.cancelled:
+        good |= {"cancelled": False, "cancelled_quantity": 0}
+    if QUANTITY & set(changes):
+        good |= {"wanted_quantity": None}
+    return facts.model_copy(update=good)
+
+
+QUANTITY = {IneligibilityReason.NOT_DIVISIBLE, IneligibilityReason.QUANTITY_TOO_HIGH}
 
 
 @st.composite
@@ -150,15 +180,23 @@ def tiers(draw: st.DrawFn) -> list[dict[str, Any]]:
 @given(
     tiers(),
     st.timedeltas(timedelta(0), 45 * DAY),
-    st.lists(st.booleans(), min_size=5, max_size=5),
+    st.lists(st.booleans(), min_size=6, max_size=6),
     st.none() | st.integers(-1, 80_000),
+    st.integers(0, 2),
+    st.none() | st.integers(1, 3),
 )
 def test_the_edge_is_the_rules_own_to_the_instant(
-    drawn: list[dict[str, Any]], elapsed: timedelta, flags: list[bool], asked: int | None
+    drawn: list[dict[str, Any]],
+    elapsed: timedelta,
+    flags: list[bool],
+    asked: int | None,
+    gone: int,
+    wanted: int | None,
 ) -> None:
-    terms = policy(refund_tiers=drawn, refuse_revealed_key=flags[0])
-    names = ("fulfilled", "cancelled", "cancellation_open", "key_revealed")
-    facts = line(**YEAR | dict(zip(names, flags[1:], strict=True)))
+    terms = policy(refund_tiers=drawn, refuse_revealed_key=flags[0], partial_quantity=flags[1])
+    names = ("fulfilled", "cancellation_open", "key_revealed", "divisible")
+    units = {"cancelled": gone == 2, "cancelled_quantity": gone, "wanted_quantity": wanted}
+    facts = line(**YEAR | units | dict(zip(names, flags[2:], strict=True)))
     requested = None if asked is None else eur(asked)
     found = quote(facts, terms, PLACED + elapsed, requested)
 
@@ -171,11 +209,17 @@ def test_the_edge_is_the_rules_own_to_the_instant(
         return
     other = told.counterfactual
     amount = None if IneligibilityReason.AMOUNT_TOO_HIGH in other.changes else requested
-    good = mended(facts)
+    good = mended(facts, other.changes)
     assert quote(good, terms, other.accepted_until, amount).eligible
     assert not quote(good, terms, other.accepted_until + INSTANT, amount).eligible
     # Nothing is named in vain: with any one change left undone, the rule still says no.
+    same_wish = good.model_copy(update={"wanted_quantity": facts.wanted_quantity})
+    assert quote(same_wish, terms, other.accepted_until, amount).eligible is QUANTITY.isdisjoint(
+        other.changes
+    )
     for reason, wrong in WRONG_BY_FACT.items():
+        if reason in QUANTITY:
+            continue
         undone = good.model_copy(update={name: getattr(facts, name) for name in wrong})
         still = quote(undone, terms, other.accepted_until, amount).eligible
         assert still is (reason not in other.changes)

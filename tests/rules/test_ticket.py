@@ -10,7 +10,7 @@ from rules.ticket import compose_description, status_of
 TENANT = "6f3a0c1e-58d2-4b7f-9d6a-2c41b7e0f915"
 
 
-def describe(reason: str) -> list[str]:
+def describe(reason: str, part: str | None = None) -> list[str]:
     return compose_description(
         customer_tenant=TENANT,
         customer_domain="trizvonky.onmicrosoft.example",
@@ -18,6 +18,7 @@ def describe(reason: str) -> list[str]:
         order_id="ord_1",
         reason=reason,
         amount=Money(amount_minor=124_900, currency="EUR"),
+        part=part,
     ).splitlines()
 
 
@@ -28,6 +29,12 @@ def test_compose_description_holds_what_the_form_asks() -> None:
         "Amount requested: 1,249.00 EUR",
         "Reason for the refund: Bought twice.",
     ]
+
+
+def test_the_description_says_how_many_units_go_if_not_all() -> None:
+    part = "Project Professional 2021 (4 of 10 units)"
+
+    assert describe("Too many.", part)[2] == f"Product: {part}"
 
 
 def test_a_reason_cannot_pose_as_another_field() -> None:

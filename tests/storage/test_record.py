@@ -132,6 +132,7 @@ def test_a_settled_column_does_not_change(table: str, column: str, connection: C
         bytes: "'\\x00'::bytea",
         bool: f"NOT {column}",
         dict: "'{}'",
+        tuple: "'{[9,10)}'",
     }.get(kind, f"{column} + interval '1 day'")
 
     refused = _refusal(connection, f"UPDATE {table} SET {column} = {other}")

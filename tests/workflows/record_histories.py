@@ -18,7 +18,7 @@ from storage.engine import Database
 from storage.migration import upgrade
 from storage.policy import add_policies
 from storage.seed import load
-from tests.factories import two_people
+from tests.factories import single_units, two_people
 from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.ring import CIPHER
@@ -47,7 +47,7 @@ def book() -> Iterator[EmbeddedPostgres]:
             files = LocalFiles(Path(directory) / "files")
             load(database, read_demo(), CIPHER, files, _LONG_AGO, keys_per_sku=5)
             with database.transaction() as connection:
-                add_policies(connection, [ruling(), two_people()])
+                add_policies(connection, [ruling(), two_people(), single_units()])
             database.close()
             yield server
         finally:

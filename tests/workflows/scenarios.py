@@ -16,7 +16,7 @@ from models.key_import import KeyLine
 from models.order import Order, OrderStatus
 from models.policy import CancellationPolicy
 from storage.key_import import add_keys
-from tests.factories import OTHER_APPROVER, PER_LINE, PER_UNIT, SEVERAL, Story
+from tests.factories import OTHER_APPROVER, PARTS, PER_LINE, PER_UNIT, SEVERAL, Story
 from tests.fixtures.counter import Counter, eventually
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.trouble import Trouble
@@ -41,6 +41,16 @@ async def purchase_cancelled(counter: Counter, _: Trouble) -> Handle:
     order = await counter.reaching(placed, OrderStatus.FULFILLED)
     for line in range(2):
         case = await counter.waiting(await counter.cancel(order, line=line))
+        await counter.approve(case)
+        await counter.outcome(case)
+    await counter.ending(order)
+    return counter.purchase(order)
+
+
+async def purchase_parted(counter: Counter, _: Trouble) -> Handle:
+    order = await counter.buy(PARTS, 3)
+    for quantity in (1, None):
+        case = await counter.waiting(await counter.cancel(order, quantity=quantity))
         await counter.approve(case)
         await counter.outcome(case)
     await counter.ending(order)
@@ -213,6 +223,7 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in (
         purchase_final,
         purchase_cancelled,
+        purchase_parted,
         purchase_failed,
         purchase_given_up,
         purchase_restocked,

@@ -65,6 +65,41 @@ CASES = (
         ("uq_cancellations_one_open",),
     ),
     Corruption(
+        "I23",
+        "a unit in two cases",
+        "UPDATE cancellations SET units = '{[3,4)}' WHERE line_id = :parting_line",
+    ),
+    Corruption(
+        "I8",
+        "completed with a working key of its units",
+        "UPDATE product_keys SET state = 'suspended' WHERE line_id = :parted_line AND state = 'revoked'",
+    ),
+    Corruption(
+        "K60",
+        "a unit that was never bought",
+        "UPDATE cancellations SET units = '{[4,5)}' WHERE id = :parted_case",
+    ),
+    Corruption(
+        "K60",
+        "more units than it says",
+        "UPDATE cancellations SET units = '{[1,3)}' WHERE id = :parted_case",
+    ),
+    Corruption(
+        "K60",
+        "one of two units under terms for whole lines",
+        "UPDATE cancellations SET units = '{[1,2)}', quantity = 1 WHERE id = :cancelled_case",
+    ),
+    Corruption(
+        "K60",
+        "one of three units that have no key each",
+        "DELETE FROM product_keys WHERE line_id = :parted_line AND unit_number = 1",
+    ),
+    Corruption(
+        "K8",
+        "asks for more than its units cost",
+        "UPDATE cancellations SET requested_minor = requested_minor + 1 WHERE id = :parted_case",
+    ),
+    Corruption(
         "K8",
         "approved by nobody",
         "UPDATE cancellations SET status = 'approved' WHERE id = :waiting_case",

@@ -4,7 +4,6 @@ from tests.storage.corruptions.shape import CHARGE, Corruption
 
 _CREDIT_UNIQUE = (
     "credits.uq_credits_cancellation_id",
-    "credits.uq_credits_line_id",
     "credits.uq_credits_entry_id",
     "credits.uq_credits_number",
 )
@@ -60,7 +59,7 @@ MONEY = (
     ),
     Corruption(
         "I5",
-        "a line credited under two cancellations",
+        "units credited under two cancellations",
         _COPY_CREDIT.format(
             changes="jsonb_build_object('id', 'crd_twice', 'number', 1, 'cancellation_id', :waiting_case ::text)"
         ),
@@ -78,6 +77,16 @@ MONEY = (
         "more credited than charged",
         "UPDATE credits SET amount_minor = line_total_minor + 1 WHERE line_id = :cancelled_line",
         ("credits.ck_credits_within_charge",),
+    ),
+    Corruption(
+        "I6",
+        "a unit credited above its price",
+        "UPDATE credits SET amount_minor = amount_minor + 1 WHERE cancellation_id = :parted_case",
+    ),
+    Corruption(
+        "I6",
+        "two credits above what their line cost",
+        "UPDATE credits SET amount_minor = line_total_minor WHERE line_id = :parting_line",
     ),
     Corruption(
         "I6",

@@ -55,6 +55,11 @@ ORDERS = (
     ),
     Corruption(
         "K7",
+        "cancelled with units that are not",
+        "UPDATE orders SET status = 'cancelled' WHERE id = :parted_order",
+    ),
+    Corruption(
+        "K7",
         "closed with an open case",
         "UPDATE orders SET status = 'failed' WHERE id = :waiting_order",
     ),

@@ -9,6 +9,16 @@ KEYS = (
         "UPDATE product_keys SET state = 'allocated' WHERE line_id = :cancelled_line",
     ),
     Corruption(
+        "I9",
+        "a working key beside the credit of its unit",
+        "UPDATE product_keys SET state = 'allocated' WHERE line_id = :parted_line",
+    ),
+    Corruption(
+        "I10",
+        "revoked with a credit for another unit",
+        "UPDATE product_keys SET state = 'revoked' WHERE line_id = :parted_line",
+    ),
+    Corruption(
         "I10",
         "revoked without a credit",
         "UPDATE product_keys SET state = 'revoked' WHERE line_id = :final_line",
@@ -121,6 +131,18 @@ KEYS = (
         "K3",
         "active though cancelled",
         "UPDATE software_items SET status = 'active' WHERE id = :cancelled_software",
+    ),
+    Corruption(
+        "K3",
+        "a unit that stands still for no case",
+        "UPDATE product_keys SET state = 'suspended', state_at = :now - interval '1 hour'"
+        " WHERE line_id = :parted_line AND unit_number = 1",
+    ),
+    Corruption(
+        "K3",
+        "cancelled with units that are not",
+        "UPDATE product_keys SET state = 'revoked' WHERE line_id = :parted_line; "
+        "UPDATE software_items SET status = 'cancelled' WHERE id = :parted_software",
     ),
     Corruption(
         "K3",

@@ -57,7 +57,7 @@ RECORDS = (
         "an end told twice",
         "INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(o, jsonb_build_object("
         "'id', 'ntc_twice', 'sequence', -1, 'dedupe_key', o.dedupe_key || '/again'))).*"
-        " FROM outbox o WHERE o.kind = 'cancellation_completed'",
+        " FROM outbox o WHERE o.kind = 'cancellation_completed' AND o.order_id = :cancelled_order",
     ),
     Corruption(
         "I20",
@@ -110,7 +110,7 @@ RECORDS = (
         "one message written twice",
         "INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record(o,"
         ' \'{"id": "ntc_twice", "sequence": -1}\')).* FROM outbox o'
-        " WHERE o.kind = 'cancellation_completed'",
+        " WHERE o.kind = 'cancellation_completed' AND o.order_id = :cancelled_order",
         ("outbox.uq_outbox_dedupe_key",),
     ),
     Corruption(

@@ -2,6 +2,13 @@
 
 from tests.storage.guards.shape import Guard, copied
 
+
+def part(case: str, **changes: str) -> str:
+    """Another request for the line of a case."""
+    second = {"request_number": "2", "workflow_id": "'new'", "status": "'received'"}
+    return copied("cancellations", f"id = :{case}", id="'can_new'", **second | changes)
+
+
 CASES = (
     Guard(
         "a SKU under two lists of SKUs",
@@ -29,17 +36,52 @@ CASES = (
         ),
         "uq_cancellations_one_open",
     ),
+    Guard("a cancellation of a cancelled line", part("cancelled_case"), "cancellations_unit_once"),
+    Guard("a unit twice", part("parted_case"), "cancellations_unit_once"),
     Guard(
-        "a cancellation of a cancelled line",
-        copied(
-            "cancellations",
-            "id = :cancelled_case",
-            id="'can_new'",
-            request_number="2",
-            workflow_id="'new'",
-            status="'received'",
-        ),
+        "a unit that is neither",
+        part("parted_case", units="'{[2,4)}'", quantity="2"),
+        "cancellations_unit_once",
+    ),
+    Guard(
+        "two open parts of a line",
+        part("parting_case", units="'{[1,2)}'", request_number="3"),
         "uq_cancellations_one_open",
+    ),
+    Guard(
+        "a unit that was never bought",
+        part("parted_case", units="'{[4,5)}'"),
+        "cancellations_units_of_line",
+    ),
+    Guard(
+        "a unit without a number", part("parted_case", units="'{}'"), "cancellations_units_of_line"
+    ),
+    Guard(
+        "more units than it says",
+        part("parted_case", units="'{[1,3)}'"),
+        "cancellations_units_of_line",
+    ),
+    Guard(
+        "no units",
+        part("parted_case", units="'{}'", quantity="0"),
+        "ck_cancellations_quantity_positive",
+    ),
+    Guard(
+        "a part under terms for whole lines",
+        part("cancelled_case", units="'{[1,2)}'", quantity="1", requested_minor="1"),
+        "cancellations_divisible",
+    ),
+    Guard(
+        "a part of what has no key for each unit",
+        copied("order_lines", "id = :parted_line", id="'lin_new'", line_number="2")
+        + "; "
+        + part("parted_case", line_id="'lin_new'", request_number="1"),
+        "cancellations_divisible",
+    ),
+    Guard(
+        "more money than the units cost",
+        part("parted_case", units="'{[1,2)}'", requested_minor="requested_minor + 1"),
+        "cancellations_within_units",
     ),
     Guard(
         "a request number twice",

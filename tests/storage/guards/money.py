@@ -37,16 +37,17 @@ MONEY = (
         "uq_credits_cancellation_id",
     ),
     Guard(
-        "a second credit of a line",
+        "a second credit that goes above the charge of its line",
         copied(
             "credits",
-            "line_id = :credited_line",
+            "cancellation_id = :parting_case",
             id="'crd_new'",
             number="-1",
             cancellation_id=":final_case ::text",
             entry_id="'ent_new'",
+            amount_minor="amount_minor + 1",
         ),
-        "uq_credits_line_id",
+        "credits_within_line",
     ),
     Guard(
         "two credits on one entry",
@@ -63,7 +64,7 @@ MONEY = (
     Guard(
         "a credit above the charge",
         credit("suspended_case", amount_minor="k.line_total_minor + 1"),
-        "ck_credits_within_charge",
+        "credits_within_line",
     ),
     Guard(
         "a credit that claims a higher charge",

@@ -40,6 +40,11 @@ KEYS = (
         "product_keys_credited",
     ),
     Guard(
+        "a credited unit's key that works again",
+        "UPDATE product_keys SET state = 'allocated' WHERE line_id = :parting_line AND state = 'suspended'",
+        "product_keys_credited",
+    ),
+    Guard(
         "a reveal of a suspended key",
         REVEAL.format(partner="partner_id", line="suspended_line"),
         "key_reveals_live_key",
