@@ -1,4 +1,4 @@
-"""The window to the microsecond, the tiers, the order of refusals, and the sentence that explains them."""
+"""The window to the microsecond, the tiers, the order of refusals, and every credit they bring."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from models.cancellation import IneligibilityReason, LineFacts
 from models.catalogue import Family
 from models.money import Money
 from models.policy import CancellationPolicy, RefundType
-from rules.cancellation import deadline, explain, quote
+from rules.cancellation import deadline, quote
 
 PLACED = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -295,40 +295,3 @@ def test_a_quote_keeps_the_facts_and_the_terms_it_used() -> None:
 def test_an_instant_without_a_zone_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(AssertionError, match="zone"):
         quote(line(), policy(), datetime(2026, 1, 6))  # noqa: DTZ001
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "requested", "sentence"),
-    [
-        (
-            DAY,
-            None,
-            "A cancellation received at 2026-01-06 09:30:00 UTC earns the full credit of 100.80 EUR;"
-            " the window closes at 2026-03-06 09:30:00 UTC.",
-        ),
-        (
-            60 * DAY + INSTANT,
-            None,
-            "A cancellation received at 2026-03-06 09:30:00.000001 UTC comes too late;"
-            " the window closed at 2026-03-06 09:30:00 UTC.",
-        ),
-        (
-            60 * DAY,
-            eur(20000),
-            "A cancellation received at 2026-03-06 09:30:00 UTC is refused because the amount asked"
-            " for is not within 100.80 EUR; the window closes at 2026-03-06 09:30:00 UTC.",
-        ),
-    ],
-)
-def test_explain_says_the_verdict_and_the_instants(
-    elapsed: timedelta, requested: Money | None, sentence: str
-) -> None:
-    assert explain(quote(line(), policy(), PLACED + elapsed, requested)) == sentence
-
-
-def test_explain_calls_a_partial_credit_prorated() -> None:
-    terms = policy("policies-2022-07", Family.SUBSCRIPTION)
-
-    assert "earns a prorated credit of 728.00 EUR;" in explain(
-        quote(line(**YEAR), terms, PLACED + 2 * DAY)
-    )

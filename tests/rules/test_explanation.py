@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.cancellation import IneligibilityReason
+from models.catalogue import Family
 from models.money import Money
 from models.outlook import Language
 from rules.cancellation import explain, quote
@@ -166,6 +167,43 @@ def test_each_figure_of_the_data_is_in_the_sentences(
 def test_an_instant_before_the_edge_is_told_as_it_is() -> None:
     assert "2026-01-06 09:29:59.999999 UTC" in told("en", DAY - INSTANT)
     assert "6. 1. 2026 09:29:59,999999 UTC" in told("cs", DAY - INSTANT)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "requested", "sentence"),
+    [
+        (
+            DAY,
+            None,
+            "A cancellation received at 2026-01-06 09:30:00 UTC earns the full credit of 100.80 EUR;"
+            " the window closes at 2026-03-06 09:30:00 UTC.",
+        ),
+        (
+            60 * DAY + INSTANT,
+            None,
+            "A cancellation received at 2026-03-06 09:30:00.000001 UTC comes too late;"
+            " the window closed at 2026-03-06 09:30:00 UTC.",
+        ),
+        (
+            60 * DAY,
+            eur(20000),
+            "A cancellation received at 2026-03-06 09:30:00 UTC is refused because the amount asked"
+            " for is not within 100.80 EUR; the window closes at 2026-03-06 09:30:00 UTC.",
+        ),
+    ],
+)
+def test_explain_says_the_verdict_and_the_instants(
+    elapsed: timedelta, requested: Money | None, sentence: str
+) -> None:
+    assert explain(quote(line(), policy(), PLACED + elapsed, requested)) == sentence
+
+
+def test_explain_calls_a_partial_credit_prorated() -> None:
+    terms = policy("policies-2022-07", Family.SUBSCRIPTION)
+
+    assert "earns a prorated credit of 728.00 EUR;" in explain(
+        quote(line(**YEAR), terms, PLACED + 2 * DAY)
+    )
 
 
 def _fields(pattern: Any) -> Any:
