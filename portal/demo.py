@@ -1,23 +1,17 @@
 """The whole story of design.md §2, told through the public API only: buy, reveal, download, cancel, decide, credit."""
 
 import hashlib
-import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
-
-from pydantic import SecretStr
+from typing import Any
 
 from models.event import EventType
-from models.money import Money
 from models.outlook import Language
 from portal.api_client import Api, ApiFailed
+from portal.demo_cast import Cast, House, Say, in_words, wait_for
 
-_WAIT_S = 60.0
-_POLL_S = 0.2
-_PRODUCT = "DG7GMGF0D5RK:0004"
+PRODUCT = "DG7GMGF0D5RK:0004"
 _EVENT_PRODUCT = "DG7GMGF0FKX9:0003"
 _QUANTITY = 2
 _CONTACT = {
@@ -25,26 +19,7 @@ _CONTACT = {
     "email": "dana@vltava-cloud.example",
     "phone": "+420 601 234 567",
 }
-
-Say = Callable[[str], None]
-
-
-class Cast(NamedTuple):
-    """Who plays: the bearer token of each person, and the portal that signs its events."""
-
-    agent: SecretStr
-    buyer_and_approver: SecretStr
-    approver: SecretStr
-    agent_id: str
-    event_source: str
-    event_secret: SecretStr
-
-
-class House(NamedTuple):
-    """What no partner can do through the API: close the running month, and where its papers are put."""
-
-    close_month: Callable[[], None]
-    papers: Path
+_REASON = "Bought for the wrong customer."
 
 
 class Story:
@@ -69,6 +44,7 @@ class Story:
             ("The agent reveals the product key", self.reveal),
             ("The agent makes a download link, and its receiver downloads", self.download),
             ("The cancellation is quoted, now and at the edge of its window", self.quote),
+            ("An order of 75 days ago is too late to cancel", self.refuse_late),
             ("A colleague asks to cancel; a ticket opens", self.cancel),
             ("Nobody approves their own request", self.approve_own),
             ("A refund approver approves", self.approve),
@@ -83,10 +59,10 @@ class Story:
         """Step 1 of the seed."""
         customer = self._api.get("/customers", self._cast.agent)["items"][0]
         self.facts["customer_id"] = customer["id"]
-        draft = self._draft(_PRODUCT, _QUANTITY)
+        draft = self._draft(PRODUCT, _QUANTITY)
         order = self._api.post("/orders", self._cast.agent, draft)
         self.facts["order_id"] = order["id"]
-        self._say(f"order {order['number']} for {customer['name']}: {_money(order['total'])}")
+        self._say(f"order {order['number']} for {customer['name']}: {in_words(order['total'])}")
 
     def order_by_event(self) -> None:
         """The same, as a portal of the partner would do it."""
@@ -134,7 +110,7 @@ class Story:
         now = self._quote_at(self.facts["software_id"])
         if not now["eligible"]:
             raise ApiFailed(f"The order cannot be cancelled: {now['reason']}.")
-        self._say(f"now: {_money(now['credit'])}, until {now['deadline']}")
+        self._say(f"now: {in_words(now['credit'])}, until {now['deadline']}")
         late = self.facts["event_line"]["software_id"]
         last = datetime.fromisoformat(self._quote_at(late)["deadline"])
         for at, expected in ((last, True), (last + timedelta(seconds=1), False)):
@@ -143,6 +119,23 @@ class Story:
                 raise ApiFailed(f"At {at.isoformat()} the quote says {found['eligible']}.")
             self._say(found["explanation"])
 
+    def refuse_late(self) -> None:
+        """The window is over, whatever the reason; the refusal says until when it would have been accepted."""
+        order_id = self._house.receive_long_ago(self.facts["customer_id"])
+
+        def look() -> Any:
+            order = self._api.get(f"/orders/{order_id}", self._cast.agent)
+            return order["lines"][0] if order["status"] == "final" else None
+
+        software_id = wait_for(look, "the end of an order whose window is over")["software_id"]
+        form = {"software_id": software_id, "reason": _REASON, "contact": _CONTACT}
+        code = self._api.refused("/cancellations", self._cast.buyer_and_approver, form)
+        if code != "cancellation_window_closed":
+            raise ApiFailed(f"The late cancellation was refused as {code}.")
+        self._say(f"refused: {code}")
+        for language in Language:
+            self._say(self._quote_at(software_id, lang=language)["explanation"])
+
     def cancel(self) -> None:
         """Step 3: the form; what the order says already is not asked again."""
         case = self._api.post(
@@ -150,7 +143,7 @@ class Story:
             self._cast.buyer_and_approver,
             {
                 "software_id": self.facts["software_id"],
-                "reason": "Bought for the wrong customer.",
+                "reason": _REASON,
                 "reason_code": "ordered_by_mistake",
                 "impact": "moderate",
                 "contact": _CONTACT,
@@ -178,7 +171,7 @@ class Story:
             {"verdict": "approved", "note": "Within the window."},
         )
         self._say(
-            f"{decision['verdict']} for {_money(decision['amount'])} by {decision['decided_by']}"
+            f"{decision['verdict']} for {in_words(decision['amount'])} by {decision['decided_by']}"
         )
 
     def await_completion(self) -> None:
@@ -195,7 +188,7 @@ class Story:
         if credit["amount"] != self.facts["line"]["total"]:
             raise ApiFailed(f"The credit is {credit['amount']}, not the line's price.")
         self.facts["credit"] = credit
-        self._say(f"credit {credit['number']}: {_money(credit['amount'])}")
+        self._say(f"credit {credit['number']}: {in_words(credit['amount'])}")
 
     def close_month(self) -> None:
         """The order is on a statement, so that its credit cannot be netted on the same one."""
@@ -208,7 +201,7 @@ class Story:
             raise ApiFailed("The order is not on one of the newest statements.")
         (statement,) = holding
         self.facts["statement"] = statement["number"]
-        self._say(f"statement {statement['number']}: {_money(statement['due'])} due")
+        self._say(f"statement {statement['number']}: {in_words(statement['due'])} due")
 
     def check_credit_note(self) -> None:
         """What an accountant keeps."""
@@ -220,7 +213,7 @@ class Story:
         original = note["original"]["number"]
         if (noted.get(credit["id"]), original) != (credit["amount"], self.facts["statement"]):
             raise ApiFailed(f"Credit note {note['number']} does not take the order back.")
-        self._say(f"credit note {note['number']} to {original}: {_money(note['total'])}")
+        self._say(f"credit note {note['number']} to {original}: {in_words(note['total'])}")
         self.facts["credit_note"] = note["number"]
         self._house.papers.mkdir(parents=True, exist_ok=True)
         for language in Language:
@@ -262,8 +255,10 @@ class Story:
             "reference": f"DEMO-{uuid.uuid4().hex[:12]}",
         }
 
-    def _quote_at(self, software_id: str, **at: str) -> Any:
-        return self._api.get(f"/software/{software_id}/cancellation-quote", self._cast.agent, **at)
+    def _quote_at(self, software_id: str, **query: str) -> Any:
+        return self._api.get(
+            f"/software/{software_id}/cancellation-quote", self._cast.agent, **query
+        )
 
     def _await_order(self, wanted: Callable[[Any], bool]) -> Any:
         def look() -> Any:
@@ -271,7 +266,7 @@ class Story:
             found = [order for order in orders if wanted(order)]
             return found[0] if found and found[0]["status"] == "fulfilled" else None
 
-        return _await(look, "the order's fulfilment")
+        return wait_for(look, "the order's fulfilment")
 
     def _await_case(self, reached: Callable[[Any], bool]) -> Any:
         def look() -> Any:
@@ -280,17 +275,4 @@ class Story:
             )
             return case if reached(case) else None
 
-        return _await(look, "the cancellation")
-
-
-def _await(look: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + _WAIT_S
-    while time.monotonic() < until:
-        if (found := look()) is not None:
-            return found
-        time.sleep(_POLL_S)
-    raise ApiFailed(f"Waited {_WAIT_S:.0f} s for {what}.")
-
-
-def _money(amount: dict[str, Any]) -> str:
-    return str(Money.model_validate(amount))
+        return wait_for(look, "the cancellation")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from portal.demo import Cast, House
-    from settings import RunningStack
+    from portal.demo_cast import Cast, House
+    from settings import RunningStack, Settings
 
 app = typer.Typer()
 
+_LONG_AGO = timedelta(days=75)
 _AGENT, _BOTH, _APPROVER = "usr_alice_admin", "usr_dana_both", "usr_bob_approver"
 
 
@@ -97,7 +99,7 @@ def _cast(stack: "RunningStack") -> "Cast":
 
     from integrations.secret_files import DEMO_SOURCES, ensure_secrets
     from models.errors import Refused
-    from portal.demo import Cast
+    from portal.demo_cast import Cast
     from portal.token import issue
     from settings import AuthKind, Mode, Settings
 
@@ -119,11 +121,37 @@ def _cast(stack: "RunningStack") -> "Cast":
 def _house(stack: "RunningStack") -> "House":
     """The house closes by its own command; papers outlive a stack that is only for the story."""
     from portal.commands.statement import close_so_far
-    from portal.demo import House
+    from portal.demo_cast import House
     from settings import Settings
 
     settings = Settings().model_copy(update={"database_url": stack.database_url})
-    return House(lambda: close_so_far(settings), settings.data_dir / "demo")
+    return House(
+        close_month=lambda: close_so_far(settings),
+        receive_long_ago=lambda customer_id: _receive_long_ago(settings, customer_id),
+        papers=settings.data_dir / "demo",
+    )
+
+
+def _receive_long_ago(settings: "Settings", customer_id: str) -> str:
+    """The request alone, dated back; the relay starts its purchase as that of any order left behind."""
+    from datetime import UTC, datetime
+
+    from models.ids import Prefix, new_id
+    from models.order import OrderDraft, OrderLineDraft
+    from portal.commands.book import open_book
+    from portal.demo import PRODUCT
+    from storage.order import place_order
+    from storage.principal import principal_of
+
+    order_id, at = new_id(Prefix.ORDER), datetime.now(UTC) - _LONG_AGO
+    line = OrderLineDraft(sku=PRODUCT, quantity=1)
+    draft = OrderDraft(customer_id=customer_id, currency="EUR", lines=(line,))
+    with open_book(settings) as database:
+        with database.reading() as connection:
+            agent = principal_of(connection, _AGENT)
+        assert agent is not None, "the demo world has its people"
+        place_order(database, draft, order_id, agent, at)
+    return order_id
 
 
 def _verify(stack: "RunningStack") -> list[str]:
