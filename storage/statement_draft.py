@@ -27,7 +27,9 @@ SELECT e.id AS entry_id, e.kind, e.booked_at, e.currency, o.id AS order_id, o.nu
        d.id AS credit_id, d.number AS credit_number, t.number AS ticket_number,
        k.reason_code, CASE WHEN k.reason_code IS NOT NULL THEN l.policy END AS policy,
        s.id AS original_id, s.year, s.number, s.opens_at, s.closes_at, s.issued_at
-FROM ledger_entries e
+FROM ledger_accounts a
+JOIN ledger_postings q ON q.account_id = a.id
+JOIN ledger_entries e ON e.id = q.entry_id
 JOIN orders o ON o.id = e.order_id
 JOIN customers c ON c.id = o.customer_id
 JOIN order_lines l ON l.order_id = e.order_id AND l.id = coalesce(e.line_id, l.id)
@@ -38,8 +40,9 @@ LEFT JOIN tickets t ON t.cancellation_id = d.cancellation_id
 LEFT JOIN ledger_entries b ON b.order_id = e.order_id AND b.kind = 'charge' AND e.kind <> 'charge'
 LEFT JOIN statement_entries n ON n.entry_id = b.id
 LEFT JOIN statements s ON s.id = n.statement_id
-WHERE e.partner_id = :partner_id AND e.currency = :currency AND e.booked_at < :closes_at
-  AND e.kind <> 'settlement' AND NOT EXISTS (SELECT FROM statement_entries x WHERE x.entry_id = e.id)
+WHERE a.partner_id = :partner_id AND a.currency = :currency AND a.kind = 'receivable'
+  AND e.booked_at < :closes_at AND e.kind <> 'settlement'
+  AND NOT EXISTS (SELECT FROM statement_entries x WHERE x.entry_id = e.id)
 ORDER BY e.booked_at, e.id, l.line_number
 """)
 

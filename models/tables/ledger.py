@@ -43,7 +43,6 @@ class EntryRow(Row, table=True):
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal"),
         CheckConstraint("(kind = 'settlement') = (order_id IS NULL)", name="settlement"),
         Index("ix_ledger_entries_order", "order_id"),
-        Index("ix_ledger_entries_account", "partner_id", "currency", "booked_at"),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
