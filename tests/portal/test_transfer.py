@@ -79,6 +79,18 @@ async def test_the_last_use_goes_on_after_a_break_for_some_hours(stack: Stack) -
     assert uses(stack) == 2
 
 
+async def test_many_connections_at_once_are_one_use(stack: Stack) -> None:
+    link = await make_link(stack, stack.story().buy())
+    await fetch(stack, link, Range="bytes=0-9")
+    ranges = [f"bytes={start}-{start + 9}" for start in range(10, 90, 10)]
+    answers = await asyncio.gather(*(fetch(stack, link, Range=wanted) for wanted in ranges))
+    assert {answer.status_code for answer in answers} == {206}
+    parts = [(use, part) for use, part, *_ in await recorded(stack, link)]
+    assert sorted(parts) == [(1, part) for part in range(1, 10)]
+    assert uses(stack) == 1
+    stack.assert_book_is_right()
+
+
 async def test_one_use_gives_about_twice_the_file_and_no_more(stack: Stack) -> None:
     link = await make_link(stack, stack.story().buy())
     for _ in range(2):
