@@ -15,6 +15,7 @@ from demo.load import OTHER_REGIMES, load_policies
 from integrations.cipher.ring import make_ring
 from integrations.files.local import LocalFiles
 from integrations.files.protocol import StoredFile
+from integrations.signer import make_signing_ring
 from models.errors import Conflict, Invalid
 from models.money import Money
 from portal.cli import app
@@ -201,6 +202,7 @@ def test_production_makes_no_samples(
     monkeypatch.setenv("KEYDESK_MODE", "production")
     monkeypatch.setenv("KEYDESK_AUTH", "oidc")
     monkeypatch.setenv("KEYDESK_KEY_RING", SecretStr(make_ring()).get_secret_value())
+    monkeypatch.setenv("KEYDESK_REVOCATION_RING", make_signing_ring())
     monkeypatch.setenv("KEYDESK_EVENT_SECRETS", "{}")
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.example:7233")
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from demo.load import load as load_demo
 from integrations.cipher.ring import make_ring
+from integrations.signer import make_signing_ring
 from models.errors import Refused, Unavailable
 from models.stack import StackError, StackProblem
 from portal.cli import app
@@ -58,6 +59,7 @@ def test_production_takes_no_demo_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYDESK_MODE", "production")
     monkeypatch.setenv("KEYDESK_AUTH", "oidc")
     monkeypatch.setenv("KEYDESK_KEY_RING", SecretStr(make_ring()).get_secret_value())
+    monkeypatch.setenv("KEYDESK_REVOCATION_RING", make_signing_ring())
     monkeypatch.setenv("KEYDESK_EVENT_SECRETS", "{}")
     monkeypatch.setenv("TEMPORAL_ADDRESS", "temporal.example:7233")
 
