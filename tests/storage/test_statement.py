@@ -10,6 +10,7 @@ from sqlalchemy import select
 from models.errors import Refused
 from models.statement import Account, ClosingStep, Statement
 from storage.engine import Database
+from storage.policy import add_policies
 from storage.statement import (
     close_statement,
     credit_notes,
@@ -17,7 +18,16 @@ from storage.statement import (
     preview_statements,
     statements,
 )
-from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, OTHER_PARTNER, PARTNER, PER_UNIT, Story
+from tests.factories import (
+    OTHER_BUYER,
+    OTHER_CUSTOMER,
+    OTHER_PARTNER,
+    PARTNER,
+    PARTS,
+    PER_UNIT,
+    Story,
+    single_units,
+)
 from tests.fixtures.closing import ISSUER, broken, close_statements
 
 MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5, 6))
@@ -106,6 +116,23 @@ def test_each_earlier_statement_gets_a_note_of_its_own(database: Database) -> No
     assert (may.lines, may.total.amount_minor) == ((), 0)
     assert may.due.amount_minor == -205800
     assert broken(database, JUNE) == set()
+
+
+def test_a_part_of_a_line_is_credited_by_its_own_units(database: Database) -> None:
+    with database.transaction() as connection:
+        add_policies(connection, [single_units()])
+    story = Story(database, placed_at=IN_MARCH, sku=PARTS, quantity=3).buy()
+    (march,) = close_statements(database, APRIL)
+    later(story, APRIL + timedelta(days=3)).cancel(quantity=1)
+
+    close_statements(database, MAY)
+
+    with database.reading() as connection:
+        content = connection.execute(select(credit_notes.c.content)).scalar_one()
+    (line,) = json.loads(content)["lines"]
+    assert (line["quantity"], line["amount"]) == (1, line["unit_price"])
+    assert line["amount"]["amount_minor"] * 3 == march.total.amount_minor
+    assert broken(database, MAY) == set()
 
 
 def test_a_reversal_after_the_statement_is_on_a_credit_note_too(database: Database) -> None:
