@@ -7,7 +7,7 @@ from models.money import Money
 
 
 class Credit(Value):
-    """One booked credit; it appears on the partner's next monthly invoice."""
+    """One booked credit; it appears on the partner's next monthly statement."""
 
     id: str
     number: int

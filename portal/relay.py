@@ -72,12 +72,13 @@ class Relay:
         if self._outbox_ensured_at is None or now - self._outbox_ensured_at > _ENSURE_EVERY:
             await self._desk.engine.ensure_outbox()
             self._outbox_ensured_at = now
-        if not self._schedule_ensured:
-            await self._desk.engine.ensure_schedule()
-            self._schedule_ensured = True
         await self.deliver_due(now)
         await self.start_left_behind(now)
         await self.wake_restocked(now)
+        # Last, since a Temporal that refuses schedules must not keep events lying.
+        if not self._schedule_ensured:
+            await self._desk.engine.ensure_schedule()
+            self._schedule_ensured = True
 
     async def _rest(self, stop: asyncio.Event) -> None:
         self._poked.clear()

@@ -28,7 +28,7 @@ _LABELS = {
     "total": "Total",
     "requested": "Amount asked for",
     "credited": "Credit",
-    "credit_number": "Credit note",
+    "credit_number": "Credit number",
     "impact": "Impact",
 }
 

@@ -1,4 +1,4 @@
-"""Credits over the API: money given back, as it will stand on the partner's invoice."""
+"""Credits over the API: money given back, as it will stand on the partner's statement."""
 
 from typing import Annotated
 

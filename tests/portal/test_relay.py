@@ -176,3 +176,16 @@ def _receive(database: Database, event_id: str, data: dict[str, Any]) -> None:
         resource_id=event_id,
         received_at=datetime.now(UTC),
     )
+
+
+async def test_the_first_round_makes_the_schedule_that_closes_months(
+    temporal_server: WorkflowEnvironment, database: Database
+) -> None:
+    inside = unmanned(temporal_server.client, database)
+
+    await Relay(inside.desk).round(datetime.now(UTC))
+
+    handle = inside.client.get_schedule_handle(f"{inside.task_queue}-statements")
+    (next_time, *_) = (await handle.describe()).info.next_action_times
+    assert (next_time.day, next_time.hour, next_time.minute) == (1, 1, 0)
+    await handle.delete()
