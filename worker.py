@@ -20,6 +20,7 @@ from activities.failure import SafeFailures
 from activities.order import OrderActivities
 from activities.outbox import OutboxActivities
 from activities.product_key import ProductKeyActivities
+from activities.replacement import ReplacementActivities
 from activities.statement import StatementActivities
 from activities.ticket import TicketActivities
 from integrations.cipher.ring import RingCipher
@@ -35,13 +36,20 @@ from portal.relay import Relay
 from portal.relaying import relaying
 from settings import Settings, issuer_of
 from storage.engine import Database, Fault, no_fault
-from storage.product_key import Binder
+from storage.pool import Binder
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
+from workflows.replacement import ReplacementWorkflow
 from workflows.statement import StatementWorkflow
 
-WORKFLOWS = [PurchaseWorkflow, CancellationWorkflow, OutboxWorkflow, StatementWorkflow]
+WORKFLOWS = [
+    PurchaseWorkflow,
+    CancellationWorkflow,
+    OutboxWorkflow,
+    StatementWorkflow,
+    ReplacementWorkflow,
+]
 GRACE = timedelta(seconds=5)
 NAMELESS = Issuer(name="Keydesk")
 _THREADS = 24
@@ -92,6 +100,7 @@ def _activities(
     cancellation = CancellationActivities(database)
     ticket = TicketActivities(database)
     statement = StatementActivities(database, issuer)
+    replacement = ReplacementActivities(database, cipher, low_stock)
     return [
         order.validate_order,
         order.charge_order,
@@ -117,6 +126,9 @@ def _activities(
         ticket.close_ticket,
         ticket.open_stock_incident,
         outbox.deliver_notices,
+        replacement.suspend_leaked_key,
+        replacement.settle_replacement,
+        replacement.issue_key,
         statement.find_due_accounts,
         statement.close_statement,
         statement.typeset_papers,

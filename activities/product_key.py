@@ -6,7 +6,7 @@ from models.order import Allocation
 from models.step import Done, Step
 from storage import product_key
 from storage.engine import Database
-from storage.product_key import Binder
+from storage.pool import Binder
 
 
 class ProductKeyActivities:

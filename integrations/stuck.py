@@ -15,7 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.stuck import PendingStep, RunningCase
 
 _CASES = (
-    "ExecutionStatus = 'Running' AND WorkflowType IN ('PurchaseWorkflow', 'CancellationWorkflow')"
+    "ExecutionStatus = 'Running'"
+    " AND WorkflowType IN ('PurchaseWorkflow', 'CancellationWorkflow', 'ReplacementWorkflow')"
 )
 _BUSY = f"{_CASES} AND KeydeskStage != 'cancellation window open'"
 _REPORTED = "ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
@@ -26,7 +27,7 @@ _FAILURE_LENGTH = 200
 
 
 async def running_cases(client: Client, task_queue: str) -> set[str]:
-    """The workflows of all open orders and cancellations; visibility lags, so ask `describe` before judging."""
+    """The workflows of all open orders and cases; visibility lags, so ask `describe` before judging."""
     return await _ids(client, _CASES, task_queue)
 
 

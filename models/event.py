@@ -85,6 +85,7 @@ class OutgoingType(StrEnum):
     CANCELLATION_DECIDED = "keydesk.cancellation.decided.v1"
     KEY_REVEALED = "keydesk.key.revealed.v1"
     KEY_REVOKED = "keydesk.key.revoked.v1"
+    KEY_REPLACED = "keydesk.key.replaced.v1"
     CREDIT_BOOKED = "keydesk.credit.booked.v1"
     ORDER_FINAL = "keydesk.order.final.v1"
 

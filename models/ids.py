@@ -23,6 +23,7 @@ class Prefix(StrEnum):
     KEY = "key"
     IMPORT = "imp"
     ALERT = "alr"
+    REPLACEMENT = "rpl"
     REVEAL = "rev"
     LINK = "lnk"
     DOWNLOAD = "dwl"
@@ -57,6 +58,11 @@ def cancellation_workflow_id(line_id: str, request_number: int) -> str:
         if request_number == 1
         else f"cancellation:{line_id}:{request_number}"
     )
+
+
+def replacement_workflow_id(replacement_id: str) -> str:
+    """`replacement:<request>`: one life per request."""
+    return f"replacement:{replacement_id}"
 
 
 def effect_key(subject_id: str, step: str) -> str:

@@ -24,6 +24,9 @@ class NoticeKind(StrEnum):
     CANCELLATION_EXPIRED = "cancellation_expired"
     CANCELLATION_COMPLETED = "cancellation_completed"
     CANCELLATION_COMPENSATED = "cancellation_compensated"
+    REPLACEMENT_NEEDED = "replacement_needed"
+    REPLACEMENT_COMPLETED = "replacement_completed"
+    REPLACEMENT_ENDED = "replacement_ended"
     NEEDS_ATTENTION = "needs_attention"
 
 

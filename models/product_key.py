@@ -35,18 +35,29 @@ class ProductKey(Value):
     revealed_by: str | None = None
 
 
-class RevealRequest(Value):
-    """Which key of an item to show, by id or by unit, and why; an item with one key needs no name for it."""
+class KeyName(Value):
+    """Which key of an item, by id or by unit; an item with one key needs no name for it."""
 
     key_id: Identifier | None = None
     unit_number: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
-    reason: Line | None = None
 
     @model_validator(mode="after")
     def _name_one(self) -> Self:
         if self.key_id is not None and self.unit_number is not None:
             raise ValueError("give key_id or unit_number, not both")
         return self
+
+
+class RevealRequest(KeyName):
+    """Which key of an item to show, and why."""
+
+    reason: Line | None = None
+
+
+class KeyActRequest(KeyName):
+    """Which key of an item to suspend, reinstate or replace, and why."""
+
+    reason: Line
 
 
 class RevealedKey(Value):

@@ -24,6 +24,7 @@ from models.step import Done
 from models.ticket import Audience, NoteRef, TicketNote
 from portal.engine import Engine
 from portal.lookup import Lookup
+from portal.replacement import ReplacementDesk
 from rules.permission import Act, require, require_internal
 from storage import cancellation as cancellation_book
 from storage import decision, order, ticket_view
@@ -40,6 +41,7 @@ class Desk:
         self.database = database
         self.find = Lookup(database)
         self.engine = Engine(database, client, task_queue)
+        self.replacements = ReplacementDesk(database, self.engine, self.find)
 
     async def place_order(self, draft: OrderDraft, receipt: Receipt, principal: Principal) -> Order:
         """Write the order and start its purchase."""

@@ -19,15 +19,17 @@ from temporalio.workflow import UpdateMethodMultiParam
 from integrations.temporal import is_away, unavailable
 from models.cancellation import CancellationInput
 from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused, Unavailable
-from models.ids import purchase_workflow_id
+from models.ids import purchase_workflow_id, replacement_workflow_id
 from models.order import PurchaseInput
+from models.replacement import ReplacementInput, ReplacementStage
 from portal.schedule import ensure_schedule
-from storage import case, left_behind, order
+from storage import case, left_behind, order, replacement
 from storage.engine import Database
-from workflows import cancellation_view, purchase_view
+from workflows import cancellation_view, purchase_view, replacement_view
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
+from workflows.replacement import ReplacementWorkflow
 from workflows.search_attributes import CUSTOMER, CUSTOMER_TENANT, NEEDS_ATTENTION, ORDER, STAGE
 
 Answer = TypeVar("Answer")
@@ -116,13 +118,39 @@ class Engine:
             guide=cancellation_view.GUIDE,
         )
 
-    async def wake_purchase(self, order_id: str) -> None:
-        """Have a purchase that waits for keys look again; one that does not run has nobody to wake."""
-        handle = self._client.get_workflow_handle(purchase_workflow_id(order_id))
+    async def start_replacement(self, replacement_id: str) -> None:
+        """Start the replacement's process, unless it runs or ran already."""
+
+        def read() -> Any:
+            with self._database.reading() as connection:
+                found = replacement.load(connection, replacement_id)
+                return found, order.load(connection, found.order_id)
+
+        found, row = await run_in_threadpool(read)
+        await self._start(
+            ReplacementWorkflow.run,
+            ReplacementInput(
+                replacement_id=found.id,
+                order_id=row.id,
+                order_number=row.number,
+                requester_id=found.requester_id,
+                customer_tenant=row.customer_tenant,
+                customer_name=row.customer_name,
+            ),
+            workflow_id=replacement_workflow_id(found.id),
+            customer=row.customer_name,
+            tenant=row.customer_tenant,
+            order_number=row.number,
+            stage=ReplacementStage.SUSPENDING,
+            summary=f"Replace a key of {found.product_title} of order {row.number}, {row.customer_name}",
+            guide=replacement_view.GUIDE,
+        )
+
+    async def wake(self, workflow_id: str) -> None:
+        """Have a process that waits for keys look again; one that does not run has nobody to wake."""
+        handle = self._client.get_workflow_handle(workflow_id)
         try:
-            await self._call(
-                lambda: handle.signal(PurchaseWorkflow.stock_arrived, rpc_timeout=_CALL_TIMEOUT)
-            )
+            await self._call(lambda: handle.signal("stock_arrived", rpc_timeout=_CALL_TIMEOUT))
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from pydantic import ValidationError
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -28,7 +29,7 @@ from models.receipt import Receipt
 from portal.desk import Desk
 from storage import inbox, left_behind
 from storage.principal import event_source, principal_of
-from storage.stock import servable_orders
+from storage.stock import servable
 
 LEFT_BEHIND_AFTER = timedelta(seconds=5)
 _EVERY_S = 1.0
@@ -188,35 +189,36 @@ class Relay:
         return principal
 
     async def start_left_behind(self, now: datetime) -> None:
-        """Start every order and cancellation whose door died between writing and starting."""
+        """Start everything whose door died between writing and starting."""
+        engine, before = self._desk.engine, now - LEFT_BEHIND_AFTER
+        for look, start in (
+            (left_behind.orders_left_behind, engine.start_purchase),
+            (left_behind.cancellations_left_behind, engine.start_cancellation),
+            (left_behind.replacements_left_behind, engine.start_replacement),
+        ):
+            for found in await run_in_threadpool(self._look, look, before):
+                await start(found)
 
-        def read() -> tuple[list[str], list[str]]:
-            with self._desk.database.reading() as connection:
-                before = now - LEFT_BEHIND_AFTER
-                return (
-                    left_behind.orders_left_behind(connection, before),
-                    left_behind.cancellations_left_behind(connection, before),
-                )
-
-        orders, cancellations = await run_in_threadpool(read)
-        for order_id in orders:
-            await self._desk.engine.start_purchase(order_id)
-        for cancellation_id in cancellations:
-            await self._desk.engine.start_cancellation(cancellation_id)
+    def _look(
+        self, look: Callable[[Connection, datetime], list[str]], before: datetime
+    ) -> list[str]:
+        with self._desk.database.reading() as connection:
+            return look(connection, before)
 
     async def wake_restocked(self, now: datetime) -> None:
-        """Wake every order whose keys have come, whoever brought them in; not again at once, should it not go on."""
+        """Wake every process whose keys have come, whoever brought them in; not again at once, should it not go on."""
 
         def read() -> list[str]:
             with self._desk.database.reading() as connection:
-                return servable_orders(connection)
+                return servable(connection)
 
-        servable = await run_in_threadpool(read)
-        self._woken_at = {o: self._woken_at[o] for o in servable if o in self._woken_at}
-        for order_id in servable:
-            if now - self._woken_at.get(order_id, datetime.min.replace(tzinfo=UTC)) >= _WAKE_EVERY:
-                self._woken_at[order_id] = now
-                await self._desk.engine.wake_purchase(order_id)
+        waiting = await run_in_threadpool(read)
+        self._woken_at = {name: self._woken_at[name] for name in waiting if name in self._woken_at}
+        for workflow_id in waiting:
+            woken_at = self._woken_at.get(workflow_id)
+            if woken_at is None or now - woken_at >= _WAKE_EVERY:
+                self._woken_at[workflow_id] = now
+                await self._desk.engine.wake(workflow_id)
 
 
 def _chains(items: list[InboxItem]) -> list[list[InboxItem]]:

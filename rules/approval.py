@@ -54,6 +54,21 @@ def may_decide(
     return None if amount is None else amount_refusal(amount, credit)
 
 
+def may_replace(roles: frozenset[Role], *, requester_id: str, actor_id: str) -> Refusal | None:
+    """The rule that forbids this person to decide on a replacement; None if they may."""
+    if Role.REFUND_APPROVER not in roles:
+        return Refusal(
+            code=RefusalCode.NOT_AN_APPROVER,
+            sentence="Only a refund approver may decide a replacement.",
+        )
+    if actor_id == requester_id:
+        return Refusal(
+            code=RefusalCode.OWN_REQUEST,
+            sentence="Whoever asked for a replacement may not decide it.",
+        )
+    return None
+
+
 def amount_allowed(amount: Money, credit: Money) -> bool:
     """Whether this amount may be asked for or granted where the policy grants `credit`."""
     return amount_refusal(amount, credit) is None

@@ -16,6 +16,9 @@ class Act(StrEnum):
     READ_STOCK = "read_stock"
     PLACE_ORDER = "place_order"
     REVEAL_KEY = "reveal_key"
+    SUSPEND_KEY = "suspend_key"
+    REQUEST_REPLACEMENT = "request_replacement"
+    READ_REPLACEMENT = "read_replacement"
     GET_DOWNLOAD = "get_download"
     QUOTE_CANCELLATION = "quote_cancellation"
     REQUEST_CANCELLATION = "request_cancellation"
@@ -48,6 +51,9 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_STOCK: frozenset({Role.OPERATOR}),
     Act.PLACE_ORDER: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT}),
     Act.REVEAL_KEY: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),
+    Act.SUSPEND_KEY: frozenset({Role.OPERATOR}),
+    Act.REQUEST_REPLACEMENT: frozenset({Role.ADMIN_AGENT}),
+    Act.READ_REPLACEMENT: _PARTNER | _HOUSE,
     Act.GET_DOWNLOAD: frozenset({Role.ADMIN_AGENT, Role.GLOBAL_ADMIN}),
     Act.QUOTE_CANCELLATION: _PARTNER | _HOUSE,
     Act.REQUEST_CANCELLATION: frozenset({Role.ADMIN_AGENT}),

@@ -1,4 +1,4 @@
-"""Transitions: every legal move of a key, an order, a cancellation and a software item; whatever is absent is illegal.
+"""Transitions: every legal move of a key, an order, a case and a software item; whatever is absent is illegal.
 
 The triggers of the database hold the same lists, so that no code path can go round them.
 """
@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 from models.cancellation import CancellationStatus
 from models.order import OrderStatus
 from models.product_key import KeyState
+from models.replacement import ReplacementStatus
 from models.software import SoftwareStatus
 
-Status = TypeVar("Status", KeyState, OrderStatus, CancellationStatus, SoftwareStatus)
+Status = TypeVar(
+    "Status", KeyState, OrderStatus, CancellationStatus, SoftwareStatus, ReplacementStatus
+)
 
 KEY_MOVES: dict[KeyState, frozenset[KeyState]] = {
     KeyState.AVAILABLE: frozenset({KeyState.ALLOCATED}),
@@ -67,11 +70,29 @@ SOFTWARE_MOVES: dict[SoftwareStatus, frozenset[SoftwareStatus]] = {
     SoftwareStatus.CANCELLED: frozenset(),
 }
 
+REPLACEMENT_MOVES: dict[ReplacementStatus, frozenset[ReplacementStatus]] = {
+    ReplacementStatus.REQUESTED: frozenset({ReplacementStatus.PENDING_APPROVAL}),
+    ReplacementStatus.PENDING_APPROVAL: frozenset(
+        {
+            ReplacementStatus.APPROVED,
+            ReplacementStatus.DECLINED,
+            ReplacementStatus.WITHDRAWN,
+            ReplacementStatus.EXPIRED,
+        }
+    ),
+    ReplacementStatus.APPROVED: frozenset({ReplacementStatus.COMPLETED}),
+    ReplacementStatus.COMPLETED: frozenset(),
+    ReplacementStatus.DECLINED: frozenset(),
+    ReplacementStatus.WITHDRAWN: frozenset(),
+    ReplacementStatus.EXPIRED: frozenset(),
+}
+
 MOVES: dict[type[StrEnum], Mapping[Any, frozenset[StrEnum]]] = {
     KeyState: KEY_MOVES,
     OrderStatus: ORDER_MOVES,
     CancellationStatus: CANCELLATION_MOVES,
     SoftwareStatus: SOFTWARE_MOVES,
+    ReplacementStatus: REPLACEMENT_MOVES,
 }
 """One table per status type: members of different types with the same word are equal, so they never share one."""
 

@@ -29,6 +29,7 @@ from storage import ticket as ticket_book
 from storage.approval import rule_of
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.open_case import require_none_open
 
 cancellations = case_book.cancellations
 
@@ -51,6 +52,7 @@ def receive_cancellation(
         connection = effect.connection
         line = quote_book.line_of(connection, request.software_id)
         effect.belongs_to(line.partner_id, line.customer_id)
+        require_none_open(connection, line.id)
         require_amount(request.requested_amount, line.currency)
         _require_offered(request.reason_code, line)
         units = _units(request, line)

@@ -6,8 +6,10 @@ from sqlalchemy import Connection, select
 
 from models.cancellation import OVER, CancellationStatus
 from models.order import OrderStatus
+from models.replacement import REPLACEMENT_OVER, ReplacementStatus
 from rules.transition import ORDER_MOVES
 from storage.case import cancellations
+from storage.open_case import replacements
 from storage.order import orders
 
 _ORDER_OVER = [status for status, following in ORDER_MOVES.items() if not following]
@@ -40,6 +42,22 @@ def cancellations_left_behind(
     return list(connection.execute(query).scalars())
 
 
+def replacements_left_behind(
+    connection: Connection, before: datetime, limit: int = 100
+) -> list[str]:
+    """Replacements still as requested since before that instant."""
+    query = (
+        select(replacements.c.id)
+        .where(
+            replacements.c.status == ReplacementStatus.REQUESTED,
+            replacements.c.requested_at < before,
+        )
+        .order_by(replacements.c.requested_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def is_process_due(connection: Connection, workflow_id: str) -> bool:
     """Whether the book holds something open under this workflow id, so that its process runs or will."""
     case = select(cancellations.c.id).where(
@@ -48,4 +66,8 @@ def is_process_due(connection: Connection, workflow_id: str) -> bool:
     purchase = select(orders.c.id).where(
         orders.c.id == workflow_id.removeprefix("purchase:"), orders.c.status.not_in(_ORDER_OVER)
     )
-    return connection.execute(case.union_all(purchase)).first() is not None
+    replacement = select(replacements.c.id).where(
+        replacements.c.id == workflow_id.removeprefix("replacement:"),
+        replacements.c.status.not_in(REPLACEMENT_OVER),
+    )
+    return connection.execute(case.union_all(purchase, replacement)).first() is not None

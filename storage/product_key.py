@@ -3,40 +3,47 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Integer, Row, any_, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Integer,
+    Row,
+    any_,
+    exists,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from models.cancellation import CancellationStatus
 from models.catalogue import KeyMode
-from models.cipher import CipherError, Sealed
-from models.errors import Unavailable
+from models.errors import Invalid, NotFound
 from models.event import OutgoingType
 from models.ids import SYSTEM_USER
 from models.order import Allocation, OrderStatus
-from models.product_key import KeyState
+from models.product_key import KeyName, KeyState
 from models.software import SoftwareStatus
 from models.step import Done, Step
 from models.tables.column import table
-from models.tables.product_key import DownloadLinkRow, ProductKeyRow
+from models.tables.product_key import DownloadLinkRow
+from models.tables.replacement import ReplacementRow
 from storage import order as order_book
 from storage import ticket as ticket_book
 from storage.case import load_case
-from storage.cipher import columns_of, holder_of, sealed_of
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.pool import Binder, hold, keys, take
 from storage.stock import raise_alerts
 
-keys = table(ProductKeyRow)
 links = table(DownloadLinkRow)
+replacements = table(ReplacementRow)
 
-
-class Binder(Protocol):
-    """The part of a cipher that ties a key to whoever gets it."""
-
-    def is_whole(self, sealed: Sealed, context: str) -> bool: ...
-
-    def bind(self, sealed: Sealed, context: str, holder: str) -> Sealed: ...
+BY_CASE = "cancellation approved"
+"""Why a cancellation suspends: what others suspended it does not reinstate."""
 
 
 def allocate_keys(database: Database, step: Step, binder: Binder, low_stock: int = 0) -> Allocation:
@@ -90,62 +97,31 @@ def _needs(line: Row[Any]) -> int:
     return line.quantity if line.key_mode == KeyMode.PER_UNIT else 1
 
 
-def take(connection: Connection, sku: str, count: int, binder: Binder) -> list[Row[Any]]:
-    """So many free keys, locked, or as many as there are; one whose seal is broken is passed over.
+def choose_key(connection: Connection, line_id: str, name: KeyName) -> Row[Any]:
+    """The key that is meant; locked, so that it cannot move between this look and the commit.
 
-    A worker whose ring is behind is mended by a restart, so what it cannot open is no refusal: Unavailable.
+    A unit's key is the one it has now; a key that was replaced is found by its id alone.
     """
-    found: list[Row[Any]] = []
-    after = ""
-    while len(found) < count:
-        free = _free(connection, sku, after, count - len(found))
-        if not free:
-            break
-        after = free[-1].id
-        try:
-            found += [key for key in free if binder.is_whole(sealed_of(key), key.id)]
-        except CipherError as error:
-            raise Unavailable(error.code, error.message) from None
-    return found
-
-
-def _free(connection: Connection, sku: str, after: str, count: int) -> Sequence[Row[Any]]:
-    return connection.execute(
-        select(keys)
-        .where(keys.c.sku == sku, keys.c.state == KeyState.AVAILABLE, keys.c.id > after)
-        .order_by(keys.c.id)
-        .limit(count)
-        .with_for_update(skip_locked=True)
-    ).all()
-
-
-def hold(
-    connection: Connection,
-    key: Row[Any],
-    line: Row[Any],
-    unit_number: int,
-    binder: Binder,
-    at: datetime,
-    reason: str,
-) -> None:
-    """Give a free key to one unit of a line, for life, and seal it for that line's owner."""
-    sealed = binder.bind(sealed_of(key), key.id, holder_of(line, line.id))
-    connection.execute(
-        update(keys)
-        .where(keys.c.id == key.id)
-        .values(
-            state=KeyState.ALLOCATED,
-            state_at=at,
-            state_by=SYSTEM_USER,
-            state_reason=reason,
-            line_id=line.id,
-            order_id=line.order_id,
-            partner_id=line.partner_id,
-            customer_id=line.customer_id,
-            unit_number=unit_number,
-            **columns_of(sealed),
+    query = select(keys).where(keys.c.line_id == line_id).with_for_update(read=True)
+    if name.key_id is not None:
+        query = query.where(keys.c.id == name.key_id)
+    else:
+        query = query.where(
+            ~exists().where(
+                replacements.c.old_key_id == keys.c.id, replacements.c.new_key_id.is_not(None)
+            )
         )
-    )
+    if name.unit_number is not None:
+        query = query.where(keys.c.unit_number == name.unit_number)
+    found = connection.execute(query.limit(2)).all()
+    if not found:
+        raise NotFound("product key")
+    if len(found) > 1:
+        raise Invalid(
+            "key_not_named",
+            "This item has several product keys: name one by key_id or unit_number.",
+        )
+    return found[0]
 
 
 def suspend_key(database: Database, step: Step) -> Done:
@@ -157,8 +133,8 @@ def suspend_key(database: Database, step: Step) -> Done:
             # A late attempt of a frozen worker: the case was compensated meanwhile, the key works.
             return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
-        _move(effect.connection, case, KeyState.SUSPENDED, step.at, "cancellation approved")
-        if not _has_working_key(effect.connection, case.line_id):
+        _move(effect.connection, case, KeyState.SUSPENDED, step.at, BY_CASE)
+        if not _has_living_key(effect.connection, case.line_id):
             _set_software(effect.connection, case.line_id, SoftwareStatus.SUSPENDED, step.at)
         effect.audit(SYSTEM_USER, "key.suspended", case.line_id)
         return effect.conclude(
@@ -230,12 +206,15 @@ def _move(
     connection: Connection, case: Row[Any], state: KeyState, at: datetime, reason: str
 ) -> list[str]:
     """The keys that moved; where one key serves the whole line, it is its first unit's."""
+    # A key that an operator suspended because it leaked stays down.
+    ours = keys.c.state_reason == BY_CASE if state is KeyState.ALLOCATED else true()
     moved = connection.execute(
         update(keys)
         .where(
             keys.c.line_id == case.line_id,
             keys.c.unit_number == any_(literal(list(case.units), ARRAY(Integer))),
             keys.c.state.in_(_FROM[state]),
+            ours,
         )
         .values(state=state, state_at=at, state_by=SYSTEM_USER, state_reason=reason)
         .returning(keys.c.id)
@@ -243,9 +222,12 @@ def _move(
     return sorted(moved.scalars())
 
 
-def _has_working_key(connection: Connection, line_id: str) -> bool:
-    working = select(keys.c.id).where(keys.c.line_id == line_id, keys.c.state == KeyState.ALLOCATED)
-    return connection.execute(working.limit(1)).first() is not None
+def _has_living_key(connection: Connection, line_id: str) -> bool:
+    """Whether a key works, or would if it had not leaked."""
+    leaked = (keys.c.state == KeyState.SUSPENDED) & (keys.c.state_reason != BY_CASE)
+    living = or_(keys.c.state == KeyState.ALLOCATED, leaked)
+    found = select(keys.c.id).where(keys.c.line_id == line_id, living)
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def _end_item(connection: Connection, line_id: str, at: datetime) -> None:

@@ -66,7 +66,10 @@ def forget_receipt(database: Database, resource_id: str) -> None:
 
     Otherwise a partner could bank the instant of a refused request and claim it after the window closed.
     """
-    written = [effect_key(resource_id, name) for name in ("place_order", "receive_cancellation")]
+    written = [
+        effect_key(resource_id, name)
+        for name in ("place_order", "receive_cancellation", "request_replacement")
+    ]
     acted = exists().where(effects.c.key.in_(written))
     with database.transaction() as connection:
         connection.execute(delete(receipts).where(receipts.c.resource_id == resource_id, ~acted))

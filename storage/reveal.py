@@ -17,8 +17,10 @@ from storage.case import lines, software
 from storage.cipher import holder_of, sealed_of
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.pool import keys
+from storage.product_key import choose_key
 from storage.scope import within
-from storage.software_view import keys, reveals
+from storage.software_view import reveals
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -56,7 +58,7 @@ def reveal_key(
 
     def work(effect: Effect) -> Reveal:
         connection = effect.connection
-        key = _chosen_key(connection, item.line_id, request)
+        key = choose_key(connection, item.line_id, request)
         _require_live(key)
         _require_allowance(connection, principal.user_id, key.partner_id, at, allowance)
         effect.belongs_to(key.partner_id, key.customer_id)
@@ -106,24 +108,6 @@ def _item(database: Database, principal: Principal, software_id: str) -> Row[Any
     if found is None:
         raise NotFound("software")
     return found
-
-
-def _chosen_key(connection: Connection, line_id: str, request: RevealRequest) -> Row[Any]:
-    """The key that is meant; locked, so that it cannot be suspended between this look and the commit."""
-    query = select(keys).where(keys.c.line_id == line_id).with_for_update(read=True)
-    if request.key_id is not None:
-        query = query.where(keys.c.id == request.key_id)
-    if request.unit_number is not None:
-        query = query.where(keys.c.unit_number == request.unit_number)
-    found = connection.execute(query.limit(2)).all()
-    if not found:
-        raise NotFound("product key")
-    if len(found) > 1:
-        raise Invalid(
-            "key_not_named",
-            "This item has several product keys: name one by key_id or unit_number.",
-        )
-    return found[0]
 
 
 def _require_live(key: Row[Any]) -> None:

@@ -29,7 +29,8 @@ _alerts = table(StockAlertRow)
 _audit = table(AuditRow)
 
 _SERVABLE = text("""
-SELECT o.id FROM orders o
+SELECT workflow_id FROM (
+SELECT 'purchase:' || o.id AS workflow_id, o.placed_at AS since FROM orders o
 WHERE o.status = 'charged'
   AND EXISTS (SELECT FROM tickets t WHERE t.order_id = o.id AND t.kind = 'incident' AND t.closed_at IS NULL)
   AND NOT EXISTS (
@@ -41,7 +42,13 @@ WHERE o.status = 'charged'
       SELECT FROM product_keys k WHERE k.sku = n.sku AND k.state = 'available' LIMIT n.needed
     ) free)
   )
-ORDER BY o.placed_at LIMIT :most
+UNION ALL
+SELECT 'replacement:' || r.id, r.requested_at
+FROM replacements r JOIN product_keys old ON old.id = r.old_key_id
+WHERE r.status = 'approved'
+  AND EXISTS (SELECT FROM product_keys k WHERE k.sku = old.sku AND k.state = 'available')
+) waiting
+ORDER BY since LIMIT :most
 """)
 
 
@@ -121,8 +128,8 @@ def clear_alerts(
     )
 
 
-def servable_orders(connection: Connection, most: int = 100) -> list[str]:
-    """Orders that wait for keys though the pool now has enough for each of them, oldest first."""
+def servable(connection: Connection, most: int = 100) -> list[str]:
+    """The workflows that wait for keys though the pool now has enough for each of them, oldest first."""
     return list(connection.execute(_SERVABLE, {"most": most}).scalars())
 
 

@@ -66,6 +66,9 @@ WHERE k.status IN ('received', 'approved', 'credited') AND k.status_at < :now - 
 UNION ALL
 SELECT o.id, o.status_at, format('order %s is placed and not yet charged', o.number)
 FROM orders o WHERE o.status = 'placed' AND o.status_at < :now - :age
+UNION ALL
+SELECT r.id, r.status_at, format('a replacement is %s since %s', r.status, r.status_at)
+FROM replacements r WHERE r.status IN ('requested', 'approved') AND r.status_at < :now - :age
 """,
         remedy="Look at the workflow's pending activity in the Temporal UI; what it waits for is named there.",
         age=timedelta(minutes=5),
@@ -119,6 +122,10 @@ SELECT workflow_id, subject, status, since, over FROM (
   SELECT workflow_id, id, status, status_at,
          status NOT IN ('received', 'pending_approval', 'approved', 'credited')
   FROM cancellations
+  UNION ALL
+  SELECT 'replacement:' || id, id, status, status_at,
+         status NOT IN ('requested', 'pending_approval', 'approved')
+  FROM replacements
 ) c
 """
 
@@ -139,7 +146,7 @@ def look(connection: Connection, wait: Wait, now: datetime) -> list[Stuck]:
 
 
 def open_cases(connection: Connection) -> list[CaseRow]:
-    """Every order and cancellation that is not over, by the workflow that must be running for it."""
+    """Every order, cancellation and replacement that is not over, by the workflow that must be running for it."""
     found = connection.execute(text(f"{_CASES} WHERE NOT over"))
     return [CaseRow.model_validate(dict(row)) for row in found.mappings()]
 

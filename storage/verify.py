@@ -16,6 +16,7 @@ from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
 from storage.invariants.product_key import PRODUCT_KEYS
 from storage.invariants.record import RECORDS
+from storage.invariants.replacement import REPLACEMENTS
 from storage.invariants.revocation import REVOCATIONS
 from storage.invariants.statement import STATEMENTS
 from storage.invariants.tenancy import TENANCY
@@ -40,6 +41,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *ORDERS,
             *PRODUCT_KEYS,
             *DOWNLOADS,
+            *REPLACEMENTS,
             *CANCELLATIONS,
             *REVOCATIONS,
             *TENANCY,

@@ -34,6 +34,7 @@ from storage.engine import Database
 from storage.principal import principal_of
 from storage.product_file import files_of
 from storage.reveal import Allowance, reveal_key
+from tests.fixtures.leak import Leak
 from tests.fixtures.ring import CIPHER
 
 PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
@@ -51,7 +52,7 @@ PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CONTACT = Contact(name="Alena Nová", email="alena@vltava-cloud.example", phone="+420 601 234 567")
 
 
-class Story:
+class Story(Leak):
     """One order and one cancellation of its first line; every step happens a minute after the one before."""
 
     def __init__(
@@ -67,6 +68,7 @@ class Story:
         self.at = placed_at
         self.order_id = new_id(Prefix.ORDER)
         self.cancellation_id = new_id(Prefix.CANCELLATION)
+        self.replacement_id = new_id(Prefix.REPLACEMENT)
         self.line_id = ""
         self.software_id = ""
         self.link_id = ""
@@ -122,7 +124,7 @@ class Story:
             self.software_id,
             new_id(Prefix.REVEAL),
             self.person(user_id),
-            self._tick(),
+            self.tick(),
             Allowance(per_user_hourly=100, per_partner_daily=1000),
         )
         return self
@@ -139,20 +141,20 @@ class Story:
             self.link_id,
             self.link_id.encode(),
             self.person(user_id),
-            self._tick(),
+            self.tick(),
         )
         return self
 
     def download(self) -> "Story":
         """Somebody uses the link, and gets the whole file."""
-        at = self._tick()
+        at = self.tick()
         with self.database.reading() as connection:
             opened = open_link(connection, self.link_id.encode(), at)
         assert opened is not None
         whole = Span(0, opened.file.size_bytes)
         download_id = begin_use(self.database, opened, whole, at)
         assert download_id is not None
-        end_download(self.database, download_id, whole.stop, self._tick())
+        end_download(self.database, download_id, whole.stop, self.tick())
         return self
 
     def request(self, requester: str = BUYER, **asked: Any) -> "Story":
@@ -177,7 +179,7 @@ class Story:
             self.cancellation_id,
             self.order_id,
             self.person(requester),
-            self._tick(),
+            self.tick(),
         )
         return self
 
@@ -190,7 +192,7 @@ class Story:
             verdict=Verdict.APPROVED,
             amount_minor=amount_minor,
         )
-        decision.note_attempt(self.database, attempt, None, self._tick())
+        decision.note_attempt(self.database, attempt, None, self.tick())
         agreed = approval.record_approval(self.database, self.step(), attempt)
         assert agreed.recorded, agreed.refusal
         if not agreed.missing:
@@ -212,7 +214,7 @@ class Story:
             verdict=verdict,
             amount_minor=amount_minor,
         )
-        decision.note_attempt(self.database, attempt, None, self._tick())
+        decision.note_attempt(self.database, attempt, None, self.tick())
         record = decision.record_decision(self.database, self.step(), attempt)
         assert record.recorded, record.refusal
         return self
@@ -264,10 +266,11 @@ class Story:
     def step(self, subject_id: str | None = None) -> Step:
         """The next step on the case, or on another subject of the same order."""
         return Step(
-            subject_id=subject_id or self.cancellation_id, order_id=self.order_id, at=self._tick()
+            subject_id=subject_id or self.cancellation_id, order_id=self.order_id, at=self.tick()
         )
 
-    def _tick(self) -> datetime:
+    def tick(self) -> datetime:
+        """A minute later."""
         self.at += timedelta(minutes=1)
         return self.at
 

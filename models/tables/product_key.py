@@ -37,7 +37,6 @@ class ProductKeyRow(Row, table=True):
         one_of("state", KeyState),
         ForeignKeyConstraint(["line_id", "order_id", "partner_id", "customer_id"], _LINE),
         ForeignKeyConstraint(["line_id", "sku"], ["order_lines.id", "order_lines.sku"]),
-        UniqueConstraint("line_id", "unit_number"),
         UniqueConstraint("id", "line_id", "partner_id", "customer_id"),
         UniqueConstraint("import_id", "import_row"),
         CheckConstraint("num_nonnulls(import_id, import_row) IN (0, 2)", name="imported_whole"),
@@ -47,6 +46,14 @@ class ProductKeyRow(Row, table=True):
             "num_nonnulls(line_id, order_id, partner_id, customer_id, unit_number) IN (0, 5)",
             name="held_whole",
         ),
+        Index(
+            "uq_product_keys_one_live_unit",
+            "line_id",
+            "unit_number",
+            unique=True,
+            postgresql_where="state IN ('allocated', 'suspended')",
+        ),
+        Index("ix_product_keys_line", "line_id"),
         Index("ix_product_keys_pool", "sku", "id", postgresql_where="state = 'available'"),
         Index("ix_product_keys_revoked", "state_at", "id", postgresql_where="state = 'revoked'"),
     )

@@ -16,7 +16,8 @@ JOIN order_lines l ON l.order_id = o.id
 JOIN products p ON p.sku = l.sku
 CROSS JOIN LATERAL (
   SELECT count(*) AS held, CASE p.key_mode WHEN 'per_unit' THEN l.quantity ELSE 1 END AS due
-  FROM product_keys WHERE line_id = l.id
+  FROM product_keys h WHERE line_id = l.id
+    AND NOT EXISTS (SELECT FROM replacements r WHERE r.old_key_id = h.id AND r.status = 'completed')
 ) k
 WHERE o.status IN ('fulfilled', 'final', 'cancelled') AND k.held <> k.due
 UNION ALL

@@ -19,7 +19,7 @@ WHERE k.state NOT IN ('suspended', 'revoked')
     ),
     Invariant(
         code="I10",
-        sentence="A key is revoked only with a credit for its unit.",
+        sentence="A key is revoked only with a credit for its unit, or because another one took its place.",
         sql="""
 SELECT k.id AS subject, format('revoked, but unit %s of line %s was never credited', k.unit_number, k.line_id)
   AS detail
@@ -27,6 +27,7 @@ FROM product_keys k
 WHERE k.state = 'revoked' AND NOT EXISTS (
   SELECT FROM credits c JOIN cancellations x ON x.id = c.cancellation_id
   WHERE c.line_id = k.line_id AND x.units @> k.unit_number)
+  AND NOT EXISTS (SELECT FROM replacements r WHERE r.old_key_id = k.id AND r.status = 'completed')
 """,
     ),
     Invariant(
@@ -37,7 +38,10 @@ SELECT min(id) AS subject, format('%s keys have one fingerprint', count(*)) AS d
 FROM product_keys GROUP BY fingerprint HAVING count(*) > 1
 UNION ALL
 SELECT line_id, format('%s keys are its unit %s', count(*), unit_number)
-FROM product_keys WHERE line_id IS NOT NULL GROUP BY line_id, unit_number HAVING count(*) > 1
+FROM product_keys k
+WHERE line_id IS NOT NULL
+  AND NOT EXISTS (SELECT FROM replacements r WHERE r.old_key_id = k.id AND r.status = 'completed')
+GROUP BY line_id, unit_number HAVING count(*) > 1
 UNION ALL
 SELECT k.id, format('a key of %s on a line of %s', k.sku, l.sku)
 FROM product_keys k JOIN order_lines l ON l.id = k.line_id WHERE l.sku <> k.sku
@@ -138,7 +142,7 @@ FROM stock_alerts WHERE cleared_at < raised_at
         sql="""
 SELECT f.subject, f.detail FROM (
   SELECT s.id AS subject, concat_ws('; ',
-    CASE WHEN s.status = 'active' AND k.working = 0 THEN 'active without a working key' END,
+    CASE WHEN s.status = 'active' AND k.working + k.leaked = 0 THEN 'active without a working key' END,
     CASE WHEN s.status = 'active' AND k.astray > 0
       THEN format('active with %s keys that stand still for no case', k.astray) END,
     CASE WHEN s.status = 'suspended' AND k.working > 0 THEN 'suspended with a working key' END,
@@ -162,11 +166,18 @@ SELECT f.subject, f.detail FROM (
   CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE p.state = 'allocated') AS working,
            count(*) FILTER (WHERE p.state IN ('allocated', 'suspended')) AS alive,
-           count(*) FILTER (WHERE p.state <> 'allocated' AND p.state_at < :now - :age AND NOT EXISTS (
+           count(*) FILTER (WHERE p.leaked) AS leaked,
+           count(*) FILTER (WHERE p.state <> 'allocated' AND NOT p.leaked AND p.state_at < :now - :age AND NOT EXISTS (
              SELECT FROM cancellations x
              WHERE x.line_id = p.line_id AND x.units @> p.unit_number
                AND x.status IN ('approved', 'credited', 'completed'))) AS astray
-    FROM product_keys p WHERE p.line_id = s.line_id
+    FROM (
+      SELECT *, h.state = 'suspended' AND (h.state_reason LIKE 'by an operator: %' OR EXISTS (
+        SELECT FROM replacements r WHERE r.old_key_id = h.id AND r.status IN ('pending_approval', 'approved')
+      )) AS leaked
+      FROM product_keys h
+      WHERE NOT EXISTS (SELECT FROM replacements r WHERE r.old_key_id = h.id AND r.status = 'completed')
+    ) p WHERE p.line_id = s.line_id
   ) k
 ) f WHERE f.detail <> ''
 UNION ALL

@@ -58,6 +58,9 @@ WITH facts (subject, channel, kind) AS (
   UNION ALL SELECT cancellation_id, 'event', 'keydesk.cancellation.decided.v1' FROM decisions
   UNION ALL SELECT cancellation_id, 'event', 'keydesk.credit.booked.v1' FROM credits
   UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM cancellations WHERE status = 'completed'
+  UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM replacements WHERE status = 'completed'
+  UNION ALL SELECT id, 'mail', CASE status WHEN 'completed' THEN 'replacement_completed' ELSE 'replacement_ended' END
+            FROM replacements WHERE status IN ('completed', 'declined', 'withdrawn', 'expired')
 ), told AS (
   SELECT split_part(dedupe_key, '/', 1) AS subject, channel, kind,
          count(*) AS messages, count(DISTINCT coalesce(recipient_id, '')) AS readers
@@ -106,6 +109,7 @@ FROM (
             FROM decisions d JOIN cancellations k ON k.id = d.cancellation_id
   UNION ALL SELECT id, order_id, order_id, 'key.allocated' FROM product_keys WHERE line_id IS NOT NULL
   UNION ALL SELECT id, order_id, line_id, 'key.revoked' FROM product_keys WHERE state = 'revoked'
+  UNION ALL SELECT id, order_id, old_key_id, 'key.replaced' FROM replacements WHERE status = 'completed'
   UNION ALL SELECT r.id, l.order_id, r.key_id, 'key.revealed'
             FROM key_reveals r JOIN order_lines l ON l.id = r.line_id
 ) f
@@ -135,10 +139,13 @@ WITH facts (key) AS (
         JOIN product_keys p ON p.line_id = c.line_id AND k.units @> p.unit_number
         WHERE p.state = 'revoked'
   UNION SELECT id || '/close_ticket' FROM cancellations WHERE status = 'completed'
+  UNION SELECT id || '/issue_key' FROM replacements WHERE status = 'completed'
+  UNION SELECT id || '/settle_replacement' FROM replacements WHERE decided_by IS NOT NULL
 ), remembered AS (
   SELECT key FROM effects
   WHERE split_part(key, '/', 2) IN ('charge_order', 'reverse_charge', 'allocate_keys', 'open_downloads',
-    'finalise_order', 'create_ticket', 'record_decision', 'book_credit', 'revoke_key', 'close_ticket')
+    'finalise_order', 'create_ticket', 'record_decision', 'book_credit', 'revoke_key', 'close_ticket',
+    'issue_key', 'settle_replacement')
 )
 SELECT key AS subject,
        CASE WHEN f.key IS NULL THEN 'remembered, but its rows are not there'

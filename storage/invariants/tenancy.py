@@ -6,7 +6,7 @@ TENANCY = (
     Invariant(
         code="I15",
         sentence="Partner and customer are the same from the order to its lines, items, keys, reveals, links, "
-        "downloads, cancellations, credits, tickets, entries, postings, messages and audit rows.",
+        "downloads, cancellations, replacements, credits, tickets, entries, postings, messages and audit rows.",
         sql="""
 SELECT f.subject, format('%s of %s and %s in an order of %s and %s',
                          f.kind, f.partner_id, f.customer_id, o.partner_id, o.customer_id) AS detail
@@ -16,6 +16,7 @@ FROM (
   UNION ALL SELECT id, 'a key', order_id, partner_id, customer_id FROM product_keys WHERE line_id IS NOT NULL
   UNION ALL SELECT id, 'a link', order_id, partner_id, customer_id FROM download_links
   UNION ALL SELECT id, 'a cancellation', order_id, partner_id, customer_id FROM cancellations
+  UNION ALL SELECT id, 'a replacement', order_id, partner_id, customer_id FROM replacements
   UNION ALL SELECT id, 'a credit', order_id, partner_id, customer_id FROM credits
   UNION ALL SELECT id, 'a ticket', order_id, partner_id, customer_id FROM tickets
   UNION ALL SELECT id, 'a message', order_id, partner_id, customer_id FROM outbox

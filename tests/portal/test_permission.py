@@ -87,9 +87,10 @@ async def world(still_portal: Portal) -> World:
             place = {"partner_id": PARTNER, "customer_id": CUSTOMER if is_customers else None}
             connection.execute(table(UserRow).insert().values(**user, **place, active=True))
             connection.execute(table(UserRoleRow).insert().values(user_id=_user(role), role=role))
-    own = Story(database).buy().share().cancel()
+    own = Story(database).buy().share().replace().cancel()
     other = Story(database).place(OTHER_BUYER, OTHER_CUSTOMER).charge().deliver()
     other.share(OTHER_BUYER)
+    other.request_replacement(OTHER_BUYER).suspend_leaked().settle().issue()
     other.request(OTHER_BUYER).decide().suspend().credit().revoke().close()
     # Between charge and credit, so that both partners have a credit note.
     close_statements(database, PLACED_AT + timedelta(minutes=4))
@@ -111,6 +112,7 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
         "link_id": story.link_id,
         "file_id": STRANGE_ID,
         "cancellation_id": story.cancellation_id,
+        "replacement_id": story.replacement_id,
         "ticket_id": case["ticket_id"],
         "credit_id": case["credit_id"],
         "statement_id": (await portal.get("/api/v1/statements", buyer)).json()["items"][1]["id"],
@@ -141,6 +143,9 @@ def _body(route: APIRoute) -> Any:
         "/download-links": {"file_id": STRANGE_ID},
         "/products/{sku}/builds/{file_id}/withdrawal": {"reason": "Bad."},
         "/decisions": {"verdict": "declined"},
+        "/key-suspensions": {"reason": "Leaked."},
+        "/key-reinstatements": {"reason": "Not leaked."},
+        "/key-replacements": {"reason": "Leaked."},
         "/notes": {"text": "Hello."},
         "/questions": {"text": "Why?"},
         "/answers": {"text": "Because."},

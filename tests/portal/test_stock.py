@@ -6,22 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner
 
-from demo.keys import sample_keys
-from integrations.cipher.ring import RingCipher
 from models.errors import Invalid
-from models.ids import SYSTEM_USER
-from models.key_import import KeyLine
 from models.order import OrderStatus
 from portal.cli import app
 from portal.relay import Relay
 from storage.engine import Database
-from storage.key_import import add_keys
 from tests.factories import OPERATOR, PER_UNIT, Story
 from tests.fixtures.counter import Counter, eventually
+from tests.fixtures.pool import fill_pool
 from tests.fixtures.portal import Portal
 from tests.fixtures.worker import house
 
@@ -82,9 +77,7 @@ async def counter(
         yield Counter(inside, time_skipping)
 
 
-async def test_the_relay_wakes_an_order_whose_keys_have_come(
-    counter: Counter, cipher: RingCipher
-) -> None:
+async def test_the_relay_wakes_an_order_whose_keys_have_come(counter: Counter) -> None:
     relay = Relay(counter.house.desk)
     order = await counter.place((PER_UNIT, IN_STOCK + 1))
 
@@ -93,12 +86,7 @@ async def test_the_relay_wakes_an_order_whose_keys_have_come(
 
     await eventually(told)
     await relay.wake_restocked(datetime.now(UTC))
-    line = KeyLine(
-        row=2, sku=PER_UNIT, product_key=SecretStr(next(sample_keys(PER_UNIT, 1, seed=8)))
-    )
-    with counter.database.transaction() as connection:
-        now = datetime.now(UTC)
-        add_keys(connection, [line], cipher, at=now, by=SYSTEM_USER, reason="import")
+    fill_pool(counter.database, PER_UNIT, 1)
 
     await relay.wake_restocked(datetime.now(UTC))
 
@@ -107,22 +95,21 @@ async def test_the_relay_wakes_an_order_whose_keys_have_come(
 
 
 async def test_an_order_that_does_not_go_on_is_not_woken_every_second(
-    counter: Counter, cipher: RingCipher, monkeypatch: pytest.MonkeyPatch
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = Story(counter.database, sku=PER_UNIT, quantity=1).place().charge().report_dry_stock()
-    del cipher
     woken: list[str] = []
 
-    async def wake(order_id: str) -> None:
-        woken.append(order_id)
+    async def wake(workflow_id: str) -> None:
+        woken.append(workflow_id)
 
-    monkeypatch.setattr(counter.house.desk.engine, "wake_purchase", wake)
+    monkeypatch.setattr(counter.house.desk.engine, "wake", wake)
     relay = Relay(counter.house.desk)
     first = datetime.now(UTC)
     for later in (0, 1, 29, 30, 31):
         await relay.wake_restocked(first + timedelta(seconds=later))
 
-    assert woken == [story.order_id] * 2
+    assert woken == [f"purchase:{story.order_id}"] * 2
 
 
 async def test_an_order_without_a_process_wakes_nobody(counter: Counter) -> None:

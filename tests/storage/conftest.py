@@ -43,6 +43,7 @@ class Scene:
             names[f"{chapter}_order"] = story.order_id
             names[f"{chapter}_line"] = story.line_id
             names[f"{chapter}_case"] = story.cancellation_id
+            names[f"{chapter}_replacement"] = story.replacement_id
             names[f"{chapter}_software"] = story.software_id
         return names
 

@@ -11,6 +11,7 @@ from tests.storage.guards.decision import DECISIONS
 from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
 from tests.storage.guards.product_key import KEYS
+from tests.storage.guards.replacement import REPLACEMENTS
 from tests.storage.guards.statement import STATEMENTS
 from tests.storage.guards.tenancy import TENANTS
 
@@ -22,6 +23,7 @@ GUARDS = {
         ("case", CASES),
         ("key", KEYS),
         ("download", DOWNLOADS),
+        ("replacement", REPLACEMENTS),
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
     )

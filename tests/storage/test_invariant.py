@@ -14,6 +14,7 @@ from tests.storage.corruptions.money import MONEY
 from tests.storage.corruptions.order import ORDERS
 from tests.storage.corruptions.product_key import KEYS
 from tests.storage.corruptions.record import RECORDS
+from tests.storage.corruptions.replacement import REPLACEMENTS
 from tests.storage.corruptions.revocation import REVOCATIONS
 from tests.storage.corruptions.shape import Corruption
 from tests.storage.corruptions.statement import STATEMENTS
@@ -24,6 +25,7 @@ CORRUPTIONS = (
     *ORDERS,
     *KEYS,
     *DOWNLOADS,
+    *REPLACEMENTS,
     *CASES,
     *TENANTS,
     *RECORDS,

@@ -40,6 +40,7 @@ KEPT = (
     "outbox",
     "product_files",
     "product_keys",
+    "replacements",
     "software_items",
     "stock_alerts",
     "tickets",
@@ -55,6 +56,7 @@ MAY_CHANGE = {
     "product_files": {"file_name", "withdrawn_at", "withdrawn_by", "withdrawn_reason"},
     "ledger_accounts": {"balance_minor", "version"},
     "stock_alerts": {"cleared_at"},
+    "replacements": {"status", "status_at", "decided_by", "decided_at", "new_key_id"},
     "product_keys": {
         "state",
         "state_at",

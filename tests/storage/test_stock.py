@@ -20,7 +20,7 @@ from models.tables.stock import StockAlertRow
 from storage import product_key
 from storage.engine import Database
 from storage.key_import import add_keys
-from storage.stock import clear_alerts, servable_orders, set_threshold, stock_levels
+from storage.stock import clear_alerts, servable, set_threshold, stock_levels
 from storage.verify import verify
 from tests.factories import PER_LINE, PER_UNIT, PLACED_AT, Story
 from tests.fixtures.ring import CIPHER
@@ -147,15 +147,15 @@ def test_an_order_can_be_served_once_the_pool_has_enough_for_all_of_it(
 ) -> None:
     story = Story(database, sku=PER_UNIT, quantity=IN_STOCK + 2).place().charge()
 
-    def servable() -> list[str]:
+    def waiting() -> list[str]:
         with database.reading() as connection:
-            return servable_orders(connection)
+            return servable(connection)
 
-    assert servable() == [], "nobody has found the pool dry yet"
+    assert waiting() == [], "nobody has found the pool dry yet"
     story.report_dry_stock()
     fill(database, cipher, 1, seed=101)
-    assert servable() == []
+    assert waiting() == []
     fill(database, cipher, 1, seed=102)
-    assert servable() == [story.order_id]
+    assert waiting() == [f"purchase:{story.order_id}"]
     story.deliver()
-    assert servable() == []
+    assert waiting() == []

@@ -1,5 +1,6 @@
 """The triggers and rules/transition.py hold the same moves, by list and by deed."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from itertools import product
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from models.cancellation import CancellationStatus
 from models.order import OrderStatus
 from models.product_key import KeyState
+from models.replacement import ReplacementStatus
 from models.software import SoftwareStatus
 from rules.transition import MOVES
 from storage.engine import constraint_of
@@ -18,7 +20,10 @@ from tests.storage.conftest import Scene
 
 
 class Machine(NamedTuple):
-    """A table with its states; `row` picks one that no other rule holds fast, `pooled` one in its first state."""
+    """A table with its states; `row` picks one that no other rule holds fast, `pooled` one in its first state.
+
+    `beside` is what else such a row says in a state.
+    """
 
     table: str
     column: str
@@ -26,6 +31,14 @@ class Machine(NamedTuple):
     first: StrEnum
     row: str
     pooled: str | None = None
+    beside: Callable[[str], str] = lambda state: ""
+
+
+def _decided(state: str) -> str:
+    if state in ("requested", "pending_approval"):
+        return ""
+    new_key = "'key_new'" if state == "completed" else "NULL"
+    return f", decided_by = 'usr_bob_approver', decided_at = status_at, new_key_id = {new_key}"
 
 
 MACHINES = (
@@ -51,6 +64,14 @@ MACHINES = (
         CancellationStatus,
         CancellationStatus.RECEIVED,
         "id = :waiting_case",
+    ),
+    Machine(
+        "replacements",
+        "status",
+        ReplacementStatus,
+        ReplacementStatus.REQUESTED,
+        "id = :replacing_replacement",
+        beside=_decided,
     ),
 )
 
@@ -107,7 +128,8 @@ def _refused(
 ) -> bool:
     """Whether the move is refused as a move; another rule may still stand in its way."""
     row = machine.pooled if machine.pooled and old == machine.first else machine.row
-    place = f"UPDATE {machine.table} SET {machine.column} = '{old}' WHERE {row}"
+    beside = machine.beside(old)
+    place = f"UPDATE {machine.table} SET {machine.column} = '{old}'{beside} WHERE {row}"
     move = f"UPDATE {machine.table} SET {machine.column} = '{new}' WHERE {row}"
     with connection.begin_nested() as savepoint:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")

@@ -4,22 +4,18 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import SecretStr
 from temporalio.client import WorkflowHandle
 
-from demo.keys import sample_keys
 from demo.load import load_policies
 from models.cancellation import Cancellation
 from models.catalogue import Family
-from models.ids import SYSTEM_USER
-from models.key_import import KeyLine
 from models.order import Order, OrderStatus
 from models.policy import CancellationPolicy
-from storage.key_import import add_keys
 from tests.factories import OTHER_APPROVER, PARTS, PER_LINE, PER_UNIT, SEVERAL, Story
 from tests.fixtures.counter import Counter, eventually
-from tests.fixtures.ring import CIPHER
+from tests.fixtures.pool import fill_pool
 from tests.fixtures.trouble import Trouble
+from tests.workflows import replacement_scenarios
 
 RULED = "DG7GMGF0D5RK:000C"
 """A product of the family that `ruling()` is for."""
@@ -72,7 +68,7 @@ async def purchase_given_up(counter: Counter, _: Trouble) -> Handle:
 
 async def purchase_restocked(counter: Counter, _: Trouble) -> Handle:
     order = await _dry(counter)
-    _fill(counter)
+    fill_pool(counter.database, PER_UNIT, _MORE_THAN_IN_STOCK)
     await counter.repair(counter.purchase(order), "retry")
     await counter.ending(order)
     return counter.purchase(order)
@@ -80,8 +76,8 @@ async def purchase_restocked(counter: Counter, _: Trouble) -> Handle:
 
 async def purchase_woken(counter: Counter, _: Trouble) -> Handle:
     order = await _dry(counter)
-    _fill(counter)
-    await counter.house.desk.engine.wake_purchase(order.id)
+    fill_pool(counter.database, PER_UNIT, _MORE_THAN_IN_STOCK)
+    await counter.house.desk.engine.wake(counter.purchase(order).id)
     await counter.ending(order)
     return counter.purchase(order)
 
@@ -242,17 +238,10 @@ SCENARIOS: dict[str, Scenario] = {
         cancellation_retried,
         cancellation_compensated,
         outbox_working,
+        *replacement_scenarios.ALL,
         statement_months,
     )
 }
-
-
-def _fill(counter: Counter) -> None:
-    """An import brings enough for the largest order."""
-    keys = [SecretStr(key) for key in sample_keys(PER_UNIT, _MORE_THAN_IN_STOCK, seed=9)]
-    lines = [KeyLine(row=n, sku=PER_UNIT, product_key=key) for n, key in enumerate(keys)]
-    with counter.database.transaction() as connection:
-        add_keys(connection, lines, CIPHER, at=_LONG_AGO, by=SYSTEM_USER, reason="import")
 
 
 async def _dry(counter: Counter) -> Order:

@@ -17,6 +17,7 @@ from integrations.temporal import DATA_CONVERTER
 from models.cancellation import OVER, CancellationStatus
 from models.order import OrderStatus
 from models.outbox import DeliveryReport
+from models.replacement import REPLACEMENT_OVER
 from tests.factories import CONTACT
 from tests.workflows.record_histories import HISTORIES, version
 from tests.workflows.scenarios import SCENARIOS
@@ -24,6 +25,7 @@ from worker import WORKFLOWS
 from workflows.cancellation import CancellationWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
+from workflows.replacement import ReplacementWorkflow
 from workflows.statement import StatementWorkflow
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
@@ -85,6 +87,7 @@ def test_every_workflow_and_every_ending_has_a_recorded_life() -> None:
             endings[workflow_type(path)].add(status)
     assert endings["PurchaseWorkflow"] == ENDS_OF_A_PURCHASE
     assert endings["CancellationWorkflow"] == set(OVER)
+    assert endings["ReplacementWorkflow"] == set(REPLACEMENT_OVER)
     assert CancellationStatus.COMPENSATED in endings["CancellationWorkflow"]
 
 
@@ -110,6 +113,10 @@ async def none_left(self: Any, *_: Any) -> int:
 async def no_mail(self: Any) -> DeliveryReport:
     """A round that sends nothing."""
     return DeliveryReport()
+
+
+async def unissued(self: Any, request: Any) -> None:
+    """A new key that nobody issues."""
 
 
 MUTATIONS: dict[str, tuple[type, str, dict[str, Any]]] = {
@@ -143,6 +150,16 @@ MUTATIONS: dict[str, tuple[type, str, dict[str, Any]]] = {
         CancellationWorkflow,
         "cancellation_expired",
         {"_nudges": lambda self, plan: []},
+    ),
+    "the leaked key works on": (
+        ReplacementWorkflow,
+        "replacement_completed",
+        {"_suspend_leaked_key": nothing},
+    ),
+    "no new key is issued": (
+        ReplacementWorkflow,
+        "replacement_completed",
+        {"_issue_key": unissued},
     ),
     "nothing is charged": (PurchaseWorkflow, "purchase_final", {"_charge_order": nothing}),
     "the charge stays": (PurchaseWorkflow, "purchase_failed", {"_reverse_charge": nothing}),

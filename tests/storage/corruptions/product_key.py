@@ -34,7 +34,7 @@ KEYS = (
         "I11",
         "one unit with two keys",
         "UPDATE product_keys SET unit_number = 1 WHERE line_id = :cancelled_line",
-        ("product_keys.uq_product_keys_line_id_unit_number",),
+        ("uq_product_keys_one_live_unit",),
     ),
     Corruption(
         "I11",

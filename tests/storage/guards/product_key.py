@@ -19,7 +19,7 @@ KEYS = (
         "UPDATE product_keys f SET state = 'allocated', line_id = k.line_id, order_id = k.order_id,"
         " partner_id = k.partner_id, customer_id = k.customer_id, unit_number = k.unit_number FROM product_keys k"
         " WHERE k.line_id = :final_line AND f.id = (SELECT min(id) FROM product_keys WHERE state = 'available')",
-        "uq_product_keys_line_id_unit_number",
+        "uq_product_keys_one_live_unit",
     ),
     Guard(
         "a key of another product",
