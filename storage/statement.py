@@ -115,18 +115,24 @@ def _close_next(connection: Connection, step: ClosingStep, issuer: Issuer) -> St
     if due is None:
         return None
     require_over(due.closes_at, step.at)
-    opens_at = _opens_at(connection, account, due.closes_at)
-    draft = draft_statement(connection, account, opens_at, due.closes_at)
+    return _issue(connection, account, due.closes_at, step.at, issuer)
+
+
+def _issue(
+    connection: Connection, account: Account, closes_at: datetime, at: datetime, issuer: Issuer
+) -> Statement:
+    opens_at = _opens_at(connection, account, closes_at)
+    draft = draft_statement(connection, account, opens_at, closes_at)
     statement_id = new_id(Prefix.STATEMENT)
     # Before the number is taken: from then on every other closing waits for this one.
     _claim(connection, account, statement_id, None, draft.lines)
-    number = _next_number(connection, NumberSeries.STATEMENT, step.at)
+    number = _next_number(connection, NumberSeries.STATEMENT, at)
     own = PaperRef(
         id=statement_id,
-        number=paper_number(NumberSeries.STATEMENT, step.at.year, number),
+        number=paper_number(NumberSeries.STATEMENT, at.year, number),
         opens_at=opens_at,
-        closes_at=due.closes_at,
-        issued_at=step.at,
+        closes_at=closes_at,
+        issued_at=at,
     )
     partner = _billed(connection, account.partner_id)
     notes = [_note(connection, own, noted, issuer, partner) for noted in draft.noted]
