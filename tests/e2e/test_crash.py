@@ -45,8 +45,9 @@ AT_ONCE = 16
 LAST_WORDS_S = 60
 MAY_WAIT = {"finalise_order"}
 """Steps that may look, conclude nothing and look again later: a worker can die at such a look too."""
-NEVER_ALONE = {"deliver_notices"}
-"""Activities that are no step of a case: tests/activities/test_outbox.py kills their worker."""
+CLOSINGS = {"find_due_accounts", "close_statement", "typeset_papers"}
+NEVER_ALONE = {"deliver_notices", *CLOSINGS}
+"""Activities of no case: test_outbox.py kills the worker of mails, test_statement_crowd.py a closing."""
 
 
 @dataclass(frozen=True)
