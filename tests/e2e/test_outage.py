@@ -29,6 +29,7 @@ from storage.seed import load
 from storage.verify import verify
 from tests.fixtures.counter import eventually
 from tests.fixtures.end_state import end_state, is_recorded
+from tests.fixtures.ring import KEY_RING
 from tests.fixtures.survivors import Survivor, cancelled, patiently
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import house, manned, unmanned
@@ -207,6 +208,7 @@ async def command(
         "PATH": os.environ["PATH"],
         "KEYDESK_DATA_DIR": str(data),
         "KEYDESK_DATABASE_URL": told.house.database.url,
+        "KEYDESK_KEY_RING": KEY_RING.get_secret_value(),
         "KEYDESK_TASK_QUEUE": told.house.task_queue,
         "TEMPORAL_ADDRESS": temporal.address,
     }
