@@ -4,13 +4,16 @@ import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from models.base import Value
 from models.text import Identifier, Line
 
 KEY_PATTERN = re.compile(r"^[A-Z0-9]{5}(-[A-Z0-9]{5}){4}$")
 """25 characters in five groups of five; the seed's "32-digit" is a known slip (design.md §2)."""
+
+
+_KEY_IN_TEXT = re.compile(r"[A-Z0-9]{5}(-[A-Z0-9]{5}){4}", re.IGNORECASE)
 
 
 class KeyState(StrEnum):
@@ -54,10 +57,16 @@ class RevealRequest(KeyName):
     reason: Line | None = None
 
 
-class KeyActRequest(KeyName):
-    """Which key of an item to suspend, reinstate or replace, and why."""
+def _without_key(reason: str) -> str:
+    if _KEY_IN_TEXT.search(reason):
+        raise ValueError("holds a product key; say where it was seen, not what it is")
+    return reason
 
-    reason: Line
+
+class KeyActRequest(KeyName):
+    """Which key of an item to suspend, reinstate or replace, and why; whoever reports a leak tends to quote it."""
+
+    reason: Annotated[Line, AfterValidator(_without_key)]
 
 
 class RevealedKey(Value):

@@ -66,7 +66,7 @@ def _move(
         if {key.state, state} != {KeyState.ALLOCATED, KeyState.SUSPENDED}:
             raise Refused("key_not_movable", f"This product key is {key.state}.", state=key.state)
         _set(effect, key.id, state, operator.user_id, request.reason, act.at)
-        effect.audit(operator.user_id, _ACTION[state], key.id, reason=request.reason)
+        effect.audit(operator.user_id, _ACTION[state], key.id)
         sentence = _SENTENCE[state].format(unit=key.unit_number)
         return effect.conclude(operator.user_id, sentence, Done())
 

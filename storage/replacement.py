@@ -227,7 +227,6 @@ def _facts(effect: Effect, found: Row[Any]) -> dict[str, Any]:
         "unit_number": found.unit_number,
         "key_end": found.last5,
         "replacement_id": found.id,
-        "reason": found.reason,
     }
 
 

@@ -130,6 +130,10 @@ async def test_a_request_says_which_key_and_why(stack: Stack, story: Story) -> N
         assert (await caller.post(path(story, "key-replacements"), body)).code == (
             "422 invalid_request"
         )
+    quoted = {"unit_number": 1, "reason": "abcde-fghjk-lmnpq-rstuv-wxyz2 is on the web."}
+    refused = await caller.post(path(story, "key-replacements"), quoted)
+    assert refused.code == "422 invalid_request"
+    assert b"fghjk" not in refused.raw
     unnamed = await caller.post(path(story, "key-replacements"), {"reason": "Leaked."})
     assert unnamed.code == "422 key_not_named"
     assert (await ask(stack, story, unit_number=3)).code == "404 not_found"
