@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from integrations.cipher.ring import RingCipher
 from integrations.secret_files import ensure_secrets
 from portal.cli import app
-from settings import _SECRETS, Mode, Settings
+from settings import _SECRETS, Mode, Settings, issuer_of
 from tests.architecture.production import (
     COMPOSE,
     COMPOSE_FILE,
@@ -84,6 +84,7 @@ def test_production_accepts_what_it_sets_and_nothing_less(
     settings = Settings()
     assert settings.mode is Mode.PRODUCTION
     RingCipher(ensure_secrets(settings).key_ring)
+    assert issuer_of(settings).name != Settings.model_fields["issuer_name"].default
 
     needs = ("KEY_RING_FILE", "REVOCATION_RING_FILE", "EVENT_SECRETS_FILE", "AUTH")
     for needed in (f"KEYDESK_{name}" for name in needs):
