@@ -10,6 +10,7 @@ from models.cancellation import CancellationStatus
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
 from models.event import OutgoingType
 from models.ids import POLICY_USER, SYSTEM_USER
+from models.invitation import InvitationUse
 from models.notice import NoticeKind
 from models.principal import Role
 from models.step import Step
@@ -20,6 +21,7 @@ from storage import case as case_book
 from storage import ticket as ticket_book
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.invitation import use_invitation
 
 attempts = table(DecisionAttemptRow)
 decisions = case_book.decisions
@@ -44,9 +46,16 @@ _SENTENCE = {
 
 
 def note_attempt(
-    database: Database, attempt: DecisionAttempt, note: str | None, attempted_at: datetime
+    database: Database,
+    attempt: DecisionAttempt,
+    note: str | None,
+    attempted_at: datetime,
+    use: InvitationUse | None = None,
 ) -> None:
-    """Remember who tried what, with the note's text, before the workflow is asked; a repeat adds nothing."""
+    """Remember who tried what, with the note's text, before the workflow is asked; a repeat adds nothing.
+
+    Whoever came by an invitation spends it here, in the same transaction.
+    """
     with database.transaction() as connection:
         connection.execute(
             upsert(attempts)
@@ -61,6 +70,8 @@ def note_attempt(
             )
             .on_conflict_do_nothing()
         )
+        if use is not None:
+            use_invitation(connection, use, attempt.id, attempted_at)
 
 
 def record_decision(database: Database, step: Step, attempt: DecisionAttempt) -> DecisionRecord:

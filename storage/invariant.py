@@ -29,6 +29,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | K1-K31  | our own: see the sentences                  |   | x |   |
 | K50-K52 | uses of links, bounds of downloads, builds  | x | x |   |
 | K60     | the units that a case takes                 | x | x |   |
+| S1      | invitations by mail                         | x | x |   |
 """
 
 from datetime import timedelta

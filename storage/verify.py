@@ -18,6 +18,7 @@ from storage.invariants.product_key import PRODUCT_KEYS
 from storage.invariants.record import RECORDS
 from storage.invariants.replacement import REPLACEMENTS
 from storage.invariants.revocation import REVOCATIONS
+from storage.invariants.session import SESSIONS
 from storage.invariants.statement import STATEMENTS
 from storage.invariants.tenancy import TENANCY
 
@@ -47,6 +48,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *TENANCY,
             *RECORDS,
             *STATEMENTS,
+            *SESSIONS,
         ),
         key=_place,
     )

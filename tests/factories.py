@@ -10,6 +10,7 @@ from models.cancellation import CancellationRequest
 from models.catalogue import Family
 from models.decision import DecisionAttempt, Verdict
 from models.ids import SYSTEM_USER, Prefix, new_id
+from models.invitation import InvitationUse
 from models.order import OrderDraft, OrderLineDraft
 from models.policy import CancellationPolicy
 from models.principal import Principal
@@ -17,12 +18,15 @@ from models.product_key import RevealRequest
 from models.step import ActedStep, Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
+from models.tables.record import OutboxRow
 from models.ticket import Contact
+from rules.invitation import INVITING
 from storage import (
     approval,
     cancellation,
     credit,
     decision,
+    invitation,
     ledger,
     order,
     product_key,
@@ -205,8 +209,10 @@ class Story(Leak):
         verdict: Verdict = Verdict.APPROVED,
         actor: str = APPROVER,
         amount_minor: int | None = None,
+        *,
+        invited: bool = False,
     ) -> "Story":
-        """The case is settled."""
+        """The case is settled, by way of the mail that asked for it if so wanted."""
         attempt = DecisionAttempt(
             id=new_id(Prefix.DECISION),
             cancellation_id=self.cancellation_id,
@@ -214,10 +220,28 @@ class Story(Leak):
             verdict=verdict,
             amount_minor=amount_minor,
         )
-        decision.note_attempt(self.database, attempt, None, self.tick())
+        use = self.invitation(actor) if invited else None
+        decision.note_attempt(self.database, attempt, None, self.tick(), use)
         record = decision.record_decision(self.database, self.step(), attempt)
         assert record.recorded, record.refusal
         return self
+
+    def invitation(self, user_id: str = APPROVER) -> InvitationUse:
+        """What the first mail that asked this person to decide the case stands for."""
+        mails = table(OutboxRow)
+        asked = mails.c.facts["cancellation_id"].astext == self.cancellation_id
+        with self.database.reading() as connection:
+            notice_id = connection.execute(
+                select(mails.c.id)
+                .where(asked, mails.c.recipient_id == user_id, mails.c.kind.in_(sorted(INVITING)))
+                .order_by(mails.c.sequence)
+                .limit(1)
+            ).scalar_one()
+            token = invitation.invitation_token(connection, notice_id, CIPHER)
+            assert token is not None
+            use = invitation.open_invitation(connection, token, CIPHER)
+        assert use is not None
+        return use
 
     def suspend(self) -> "Story":
         """The key stops working."""

@@ -4,6 +4,7 @@ from models.tables import (
     cancellation,
     catalogue,
     download,
+    invitation,
     ledger,
     order,
     principal,
@@ -29,6 +30,7 @@ ROOMS = (
     ticket,
     ledger,
     record,
+    invitation,
     statement,
     revocation,
 )

@@ -12,6 +12,7 @@ from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
 from tests.storage.guards.product_key import KEYS
 from tests.storage.guards.replacement import REPLACEMENTS
+from tests.storage.guards.session import SESSIONS
 from tests.storage.guards.statement import STATEMENTS
 from tests.storage.guards.tenancy import TENANTS
 
@@ -26,6 +27,7 @@ GUARDS = {
         ("replacement", REPLACEMENTS),
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
+        ("session", SESSIONS),
     )
     for guard in guards
 }

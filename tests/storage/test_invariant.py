@@ -16,6 +16,7 @@ from tests.storage.corruptions.product_key import KEYS
 from tests.storage.corruptions.record import RECORDS
 from tests.storage.corruptions.replacement import REPLACEMENTS
 from tests.storage.corruptions.revocation import REVOCATIONS
+from tests.storage.corruptions.session import SESSIONS
 from tests.storage.corruptions.shape import Corruption
 from tests.storage.corruptions.statement import STATEMENTS
 from tests.storage.corruptions.tenancy import TENANTS
@@ -31,6 +32,7 @@ CORRUPTIONS = (
     *RECORDS,
     *REVOCATIONS,
     *STATEMENTS,
+    *SESSIONS,
 )
 
 

@@ -17,6 +17,7 @@ APPEND_ONLY = (
     "decision_attempts",
     "decisions",
     "effects",
+    "invitation_uses",
     "key_events",
     "key_imports",
     "key_reveals",

@@ -1,0 +1,23 @@
+"""Invitations: which mails call for a decision, and for how long."""
+
+from datetime import datetime, timedelta
+
+from models.notice import NoticeKind
+
+LIFETIME = timedelta(days=14)
+"""Reminders bring a fresh one, so this only bounds how long a forgotten mailbox is worth something."""
+
+INVITING = frozenset(
+    {
+        NoticeKind.APPROVAL_NEEDED,
+        NoticeKind.APPROVAL_REMINDER,
+        NoticeKind.APPROVAL_ESCALATED,
+        NoticeKind.QUESTION_ANSWERED,
+    }
+)
+"""The mails that ask somebody to decide."""
+
+
+def expires_at(written_at: datetime) -> datetime:
+    """The first instant at which an invitation written then is no longer good."""
+    return written_at + LIFETIME
