@@ -175,6 +175,9 @@ class Cancellation(Value):
     )
     credit_id: str | None = None
     workflow_id: str
+    revision: int = Field(
+        description="Grows with everything that happens on the order; a decision may name it."
+    )
 
 
 class CancellationInput(Message):

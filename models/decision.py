@@ -1,9 +1,9 @@
 """Decisions: the one verdict that settles a cancellation, and every attempt at one."""
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from models.base import Message, Value
 from models.money import Money
@@ -19,12 +19,19 @@ class Verdict(StrEnum):
     EXPIRED = "expired"
 
 
+Revision = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+
 class DecisionDraft(Value):
     """The verdict; `amount` only with an approval, at most what was requested, which it is when left out."""
 
     verdict: Literal["approved", "declined"]
     amount: Money | None = None
     note: Paragraph | None = None
+    revision: Revision | None = Field(
+        default=None,
+        description="The `revision` of the case as you saw it: if it has moved since, nothing is decided.",
+    )
 
     @model_validator(mode="after")
     def _only_approvals_have_amounts(self) -> Self:
@@ -47,13 +54,17 @@ class Decision(Value):
 
 
 class DecisionAttempt(Message):
-    """What an `approve`, `decline` or `withdraw` update carries: the note stays in the database under `id`."""
+    """What an `approve`, `decline` or `withdraw` update carries: the note stays in the database under `id`.
+
+    With a `revision` it counts only while the case is as it was then.
+    """
 
     id: str
     cancellation_id: str
     actor_id: str
     verdict: Verdict
     amount_minor: int | None = None
+    revision: int | None = None
 
 
 class DecisionRecord(Message):

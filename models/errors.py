@@ -4,6 +4,7 @@ KeydeskError
 ├── Invalid       422  the input itself is wrong
 ├── Refused       409  well-formed, but a rule says no (carries the facts that decided)
 ├── Conflict      409  somebody was first
+├── Stale         412  the thing has moved since the caller looked at it
 ├── Forbidden     403  the role may not do this
 ├── NotFound      404  no such thing, or not yours: one answer for both
 ├── Unauthenticated 401
@@ -43,6 +44,12 @@ class Conflict(KeydeskError):
     """Somebody or something was first; `facts` say who won."""
 
     http_status = 409
+
+
+class Stale(KeydeskError):
+    """The caller decided on a view that no longer holds; `facts` say what changed."""
+
+    http_status = 412
 
 
 class Forbidden(KeydeskError):

@@ -5,11 +5,13 @@ from collections.abc import Awaitable
 from starlette.concurrency import run_in_threadpool
 
 from models.approval import Approval
+from models.cancellation import Cancellation
 from models.decision import Decision, DecisionRecord
-from models.errors import Conflict, KeydeskError
+from models.errors import Conflict, KeydeskError, Stale
 from models.receipt import Receipt
 from storage import approval, cancellation_view
 from storage.engine import Database
+from storage.revision import changes_since, revision_of
 
 _TOO_LATE = ("already_decided", "case_closed")
 
@@ -43,6 +45,21 @@ async def settled(
     decision = await _decision_of(database, cancellation_id)
     assert decision is not None, "an accepted attempt is in the book"
     return decision
+
+
+async def since(
+    database: Database, case: Cancellation, revision: int | None, refusal: Stale
+) -> Stale:
+    """The refusal of a decision on an earlier view, with what changed after that view."""
+
+    def read() -> Stale:
+        with database.reading() as connection:
+            changes = changes_since(connection, case.order_id, revision or 0)
+            told = [change.model_dump(mode="json") for change in changes]
+            newest = revision_of(connection, case.order_id)
+        return Stale(refusal.code, refusal.message, revision=newest, changes=told)
+
+    return await run_in_threadpool(read)
 
 
 def _already_decided(standing: Decision) -> Conflict:

@@ -13,15 +13,15 @@ from models.cancellation import (
     CancellationState,
     OperatorAct,
 )
-from models.decision import DecisionAttempt, DecisionRecord, Verdict
-from models.errors import Forbidden, KeydeskError, NotFound
+from models.decision import DecisionAttempt, DecisionDraft, DecisionRecord, Verdict
+from models.errors import Forbidden, KeydeskError, NotFound, Stale
 from models.ids import purchase_workflow_id
-from models.money import Money
 from models.order import Order, OrderDraft, PurchaseState
 from models.principal import Principal
 from models.receipt import Receipt
 from models.step import Done
 from models.ticket import Audience, NoteRef, TicketNote
+from portal.decision import since
 from portal.engine import Engine
 from portal.lookup import Lookup
 from portal.replacement import ReplacementDesk
@@ -90,30 +90,24 @@ class Desk:
         await self.engine.start_cancellation(receipt.resource_id)
         return await self.find.cancellation(principal, receipt.resource_id)
 
-    async def approve(
-        self,
-        cancellation_id: str,
-        amount: Money | None,
-        note: str | None,
-        receipt: Receipt,
-        principal: Principal,
+    async def decide(
+        self, cancellation_id: str, draft: DecisionDraft, receipt: Receipt, principal: Principal
     ) -> DecisionRecord:
-        """Approve for the requested amount or less."""
+        """Approve for the requested amount or less, or decline."""
         require(principal, Act.DECIDE)
         case = await self.find.cancellation(principal, cancellation_id)
-        cancellation_book.require_amount(amount, case.requested_amount.currency)
-        minor = None if amount is None else amount.amount_minor
-        attempt = _attempt(case, receipt, principal, Verdict.APPROVED, minor)
-        return await self._decide(case, attempt, note, receipt)
-
-    async def decline(
-        self, cancellation_id: str, note: str | None, receipt: Receipt, principal: Principal
-    ) -> DecisionRecord:
-        """Decline."""
-        require(principal, Act.DECIDE)
-        case = await self.find.cancellation(principal, cancellation_id)
-        attempt = _attempt(case, receipt, principal, Verdict.DECLINED)
-        return await self._decide(case, attempt, note, receipt)
+        cancellation_book.require_amount(draft.amount, case.requested_amount.currency)
+        attempt = _attempt(case, receipt, principal, Verdict(draft.verdict)).model_copy(
+            update={
+                "amount_minor": None if draft.amount is None else draft.amount.amount_minor,
+                "revision": draft.revision,
+            }
+        )
+        try:
+            return await self._settle(case, attempt, draft.note, receipt)
+        except Stale as refusal:
+            await run_in_threadpool(forget_receipt, self.database, receipt.resource_id)
+            raise await since(self.database, case, draft.revision, refusal) from refusal
 
     async def withdraw(
         self, cancellation_id: str, note: str | None, receipt: Receipt, principal: Principal
@@ -122,9 +116,9 @@ class Desk:
         require(principal, Act.WITHDRAW_CANCELLATION)
         case = await self.find.cancellation(principal, cancellation_id)
         attempt = _attempt(case, receipt, principal, Verdict.WITHDRAWN)
-        return await self._decide(case, attempt, note, receipt)
+        return await self._settle(case, attempt, note, receipt)
 
-    async def _decide(
+    async def _settle(
         self, case: Cancellation, attempt: DecisionAttempt, note: str | None, receipt: Receipt
     ) -> DecisionRecord:
         await self.engine.require_up()
@@ -257,16 +251,11 @@ class Desk:
 
 
 def _attempt(
-    case: Cancellation,
-    receipt: Receipt,
-    principal: Principal,
-    verdict: Verdict,
-    amount_minor: int | None = None,
+    case: Cancellation, receipt: Receipt, principal: Principal, verdict: Verdict
 ) -> DecisionAttempt:
     return DecisionAttempt(
         id=receipt.resource_id,
         cancellation_id=case.id,
         actor_id=principal.user_id,
         verdict=verdict,
-        amount_minor=amount_minor,
     )

@@ -18,7 +18,15 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from integrations.temporal import is_away, unavailable
 from models.cancellation import CancellationInput
-from models.errors import Conflict, Forbidden, Invalid, KeydeskError, Refused, Unavailable
+from models.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    KeydeskError,
+    Refused,
+    Stale,
+    Unavailable,
+)
 from models.ids import purchase_workflow_id, replacement_workflow_id
 from models.order import PurchaseInput
 from models.replacement import ReplacementInput, ReplacementStage
@@ -42,6 +50,7 @@ _KINDS: dict[str, type[KeydeskError]] = {
     "amount_exceeds_credit": Invalid,
     "amount_not_positive": Invalid,
     "already_decided": Conflict,
+    "stale_view": Stale,
 }
 
 

@@ -161,9 +161,7 @@ class Relay:
     async def _decide(self, data: TicketDecided, receipt: Receipt, item: InboxItem) -> object:
         principal = await self._acting(item, data.decided_by)
         case_id = (await self._desk.find.case_of_ticket(principal, data.ticket_id)).id
-        if data.verdict == "approved":
-            return await self._desk.approve(case_id, data.amount, data.note, receipt, principal)
-        return await self._desk.decline(case_id, data.note, receipt, principal)
+        return await self._desk.decide(case_id, data, receipt, principal)
 
     async def _note(self, data: TicketNoted, receipt: Receipt, item: InboxItem) -> object:
         principal = await self._acting(item, data.written_by)

@@ -18,6 +18,7 @@ class RefusalCode(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     ALREADY_APPROVED = "already_approved"
+    STALE_VIEW = "stale_view"
     AMOUNT_TOO_HIGH = IneligibilityReason.AMOUNT_TOO_HIGH.value
 
 

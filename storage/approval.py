@@ -22,6 +22,7 @@ from storage import case as case_book
 from storage import principal as people
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.revision import revision_of
 
 approvals = table(ApprovalRow)
 
@@ -57,6 +58,19 @@ def authority_refusal(
     )
 
 
+def stale_refusal(
+    connection: Connection, case: Row[Any], attempt: DecisionAttempt
+) -> Refusal | None:
+    """Why an attempt made on an earlier view of the case does not count; None if nothing moved since."""
+    seen = attempt.revision
+    if seen is None or seen == revision_of(connection, case.order_id):
+        return None
+    return Refusal(
+        code=RefusalCode.STALE_VIEW,
+        sentence="The case has moved since you looked at it; look again, then decide.",
+    )
+
+
 def least_granted(connection: Connection, cancellation_id: str) -> int | None:
     """The lowest amount anybody agreed to, which is what all of them agreed to."""
     granted: int | None = connection.execute(
@@ -65,6 +79,12 @@ def least_granted(connection: Connection, cancellation_id: str) -> int | None:
         )
     ).scalar_one()
     return granted
+
+
+def was_given(connection: Connection, approval_id: str) -> bool:
+    """Whether an attempt has been noted as one of several approvals."""
+    found = connection.execute(select(approvals.c.id).where(approvals.c.id == approval_id))
+    return found.one_or_none() is not None
 
 
 def record_approval(database: Database, step: Step, attempt: DecisionAttempt) -> ApprovalRecord:
@@ -77,7 +97,11 @@ def record_approval(database: Database, step: Step, attempt: DecisionAttempt) ->
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
         given = _given(connection, [case.id])[case.id]
-        refusal = authority_refusal(connection, case, attempt) or _twice(given, attempt)
+        refusal = (
+            authority_refusal(connection, case, attempt)
+            or _twice(given, attempt)
+            or stale_refusal(connection, case, attempt)
+        )
         if refusal is not None:
             return ApprovalRecord(
                 recorded=False, refusal_code=refusal.code, refusal=refusal.sentence

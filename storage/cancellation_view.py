@@ -17,6 +17,7 @@ from models.tables.column import table
 from models.tables.statement import StatementEntryRow
 from storage.approval import approvals_of, rule_of
 from storage.case import CASE, cancellations, credits_, decisions, software, tickets
+from storage.revision import revision_column
 from storage.scope import within
 
 _claims = table(StatementEntryRow)
@@ -129,7 +130,8 @@ def list_credits(
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Cancellation]:
-    rows = connection.execute(query).all()
+    revision = revision_column(cancellations.c.order_id)
+    rows = connection.execute(query.add_columns(revision.label("revision"))).all()
     needed = {row.id: rule_of(row).approvals_needed for row in rows}
     given = approvals_of(connection, [case_id for case_id, people in needed.items() if people > 1])
     return [_cancellation(row, needed[row.id], given.get(row.id, ())) for row in rows]
@@ -162,6 +164,7 @@ def _cancellation(
         approvals=approvals,
         credit_id=row.credit_id,
         workflow_id=row.workflow_id,
+        revision=row.revision,
     )
 
 

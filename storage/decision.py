@@ -144,6 +144,9 @@ def _refusal(
     if attempt.verdict is Verdict.WITHDRAWN:
         return _withdrawal_refusal(connection, case, attempt)
     refusal = approval.authority_refusal(connection, case, attempt)
+    if refusal is None and not approval.was_given(connection, attempt.id):
+        # The last of several approvals was compared when it was noted, and has itself moved the case.
+        refusal = approval.stale_refusal(connection, case, attempt)
     return None if refusal is None else _refused(refusal.code, refusal.sentence)
 
 

@@ -1,19 +1,16 @@
-"""Tickets over the API: reading, notes, questions and answers, and the decision on a cancellation."""
+"""Tickets over the API: reading, notes, questions and answers."""
 
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query
 
-from models.approval import Approval
 from models.base import Value
-from models.decision import Decision, DecisionDraft
 from models.errors import NotFound
 from models.ids import Prefix
 from models.principal import Principal
 from models.text import Identifier, Paragraph
 from models.ticket import Audience, Ticket, TicketKind, TicketNote
 from portal.auth import allow
-from portal.decision import settled
 from portal.door import door
 from portal.idempotency import TakeReceipt, idempotent
 from portal.pagination import ByInstant, Page
@@ -75,37 +72,6 @@ async def write_note(
     """An internal note is for house staff only, to write and to read."""
     receipt = await take_receipt()
     return await state.desk.write_note(ticket_id, draft.audience, draft.text, receipt, caller)
-
-
-@router.post(
-    "/tickets/{ticket_id}/decisions",
-    status_code=201,
-    summary="Approve or decline",
-    responses={202: {"model": Approval, "description": "Approved, and more people are asked."}},
-)
-async def decide(
-    ticket_id: Identifier,
-    draft: DecisionDraft,
-    caller: Annotated[Principal, allow(Act.DECIDE)],
-    state: State,
-    response: Response,
-    take_receipt: Annotated[TakeReceipt, idempotent(Prefix.DECISION)],
-) -> Decision | Approval:
-    """Settles the case; never by its requester, and only once: the first verdict stands.
-
-    Where the policy asks for several people, an approval answers 202 until the last of them agrees; the amount is
-    then the lowest that any of them granted. One decline settles it.
-    """
-    receipt = await take_receipt()
-    case_id = (await state.desk.find.case_of_ticket(caller, ticket_id)).id
-    if draft.verdict == "approved":
-        attempt = state.desk.approve(case_id, draft.amount, draft.note, receipt, caller)
-    else:
-        attempt = state.desk.decline(case_id, draft.note, receipt, caller)
-    answer = await settled(state.database, case_id, receipt, attempt)
-    if isinstance(answer, Approval):
-        response.status_code = 202
-    return answer
 
 
 @router.post("/tickets/{ticket_id}/questions", status_code=201, summary="Ask the requester")

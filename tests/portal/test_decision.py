@@ -1,0 +1,80 @@
+"""Decisions over the API on a view that may be stale: what moved is told, and nothing is decided."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.policy import add_policies
+from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL, two_people
+from tests.fixtures.stack import Answer, Stack
+
+APPROVED = {"verdict": "approved"}
+
+
+async def decide(
+    stack: Stack, case: dict[str, Any], user: str = APPROVER, key: str | None = None, **draft: Any
+) -> Answer:
+    path = f"/tickets/{case['ticket_id']}/decisions"
+    return await stack.caller(user).post(path, APPROVED | draft, key=key)
+
+
+@pytest.mark.parametrize("verdict", ["approved", "declined"])
+async def test_a_case_that_moved_is_not_decided(stack: Stack, verdict: str) -> None:
+    story = stack.story().buy()
+    case = await stack.waiting_case(story, BUYER)
+    story.reveal()
+
+    stale = await decide(stack, case, key="one", verdict=verdict, revision=case["revision"])
+
+    assert stale.code == "412 stale_view"
+    assert [change["sentence"] for change in stale.body["changes"]] == [
+        "The product key of unit 1 was revealed."
+    ]
+    case = await stack.case(case["id"], "pending_approval")
+    assert stale.body["revision"] == case["revision"] > 0
+    # The refused try used no key up, and the new view decides.
+    fresh = await decide(stack, case, key="one", verdict=verdict, revision=case["revision"])
+    assert (fresh.status, fresh.body["verdict"]) == (201, verdict)
+    repeat = await decide(stack, case, key="one", verdict=verdict, revision=case["revision"])
+    assert repeat.body == fresh.body
+    stack.assert_book_is_right()
+
+
+async def test_if_match_says_the_same_as_the_body(stack: Stack) -> None:
+    story = stack.story().buy()
+    case = await stack.waiting_case(story, BUYER)
+    path, caller = f"/tickets/{case['ticket_id']}/decisions", stack.caller(APPROVER)
+
+    for tag, code in (
+        ('"1"', "412 stale_view"),
+        ("1", "422 invalid_request"),
+        ("*", "422 invalid_request"),
+    ):
+        assert (await caller.post(path, APPROVED, headers={"If-Match": tag})).code == code, tag
+    seen = f'"{case["revision"]}"'
+    other = APPROVED | {"revision": case["revision"] - 1}
+    contradiction = await caller.post(path, other, headers={"If-Match": seen})
+    assert contradiction.body["errors"][0]["pointer"] == "/header/If-Match"
+    assert (await caller.post(path, APPROVED, headers={"If-Match": seen})).status == 201
+
+
+async def test_of_two_who_saw_the_same_the_second_has_a_stale_view(stack: Stack) -> None:
+    with stack.database.transaction() as connection:
+        add_policies(connection, [two_people()])
+    case = await stack.waiting_case(stack.story(sku=SEVERAL).buy(), BUYER)
+
+    answers = await asyncio.gather(
+        *(
+            decide(stack, case, person, revision=case["revision"])
+            for person in (APPROVER, OTHER_APPROVER)
+        )
+    )
+
+    assert sorted(answer.status for answer in answers) == [202, 412]
+    case = await stack.case(case["id"], "pending_approval")
+    late = APPROVER if answers[0].status == 412 else OTHER_APPROVER
+    # The last approval moves the case itself before the verdict is recorded; that is no change to its giver.
+    assert (await decide(stack, case, late, revision=case["revision"])).status == 201
+    await stack.case(case["id"], "completed")
+    stack.assert_book_is_right()
