@@ -127,6 +127,7 @@ def _activities(
         ticket.open_stock_incident,
         outbox.deliver_notices,
         replacement.suspend_leaked_key,
+        replacement.remind_replacement,
         replacement.settle_replacement,
         replacement.issue_key,
         statement.find_due_accounts,

@@ -1,10 +1,10 @@
-"""Effects on replacements: suspend the leaked key, settle, issue the new one."""
+"""Effects on replacements: suspend the leaked key, remind, settle, issue the new one."""
 
 from temporalio import activity
 
-from models.replacement import Issue, ReplacementStep, Settled
+from models.replacement import Issue, ReminderStep, ReplacementStep, Settled
 from models.step import Done, Step
-from storage import replacement
+from storage import replacement, replacement_decision
 from storage.engine import Database
 from storage.pool import Binder
 
@@ -23,9 +23,14 @@ class ReplacementActivities:
         return replacement.suspend_leaked_key(self._database, step)
 
     @activity.defn
+    def remind_replacement(self, step: ReminderStep) -> Done:
+        """Tell the approvers once more, at last the operators too."""
+        return replacement.remind_replacement(self._database, step)
+
+    @activity.defn
     def settle_replacement(self, step: ReplacementStep) -> Settled:
         """Settle the request with this attempt, or say which rule forbids it."""
-        return replacement.settle_replacement(self._database, step, step.attempt)
+        return replacement_decision.settle_replacement(self._database, step, step.attempt)
 
     @activity.defn
     def issue_key(self, step: Step) -> Issue:

@@ -25,6 +25,7 @@ class NoticeKind(StrEnum):
     CANCELLATION_COMPLETED = "cancellation_completed"
     CANCELLATION_COMPENSATED = "cancellation_compensated"
     REPLACEMENT_NEEDED = "replacement_needed"
+    REPLACEMENT_REMINDER = "replacement_reminder"
     REPLACEMENT_COMPLETED = "replacement_completed"
     REPLACEMENT_ENDED = "replacement_ended"
     NEEDS_ATTENTION = "needs_attention"

@@ -57,16 +57,20 @@ class RevealRequest(KeyName):
     reason: Line | None = None
 
 
-def _without_key(reason: str) -> str:
-    if _KEY_IN_TEXT.search(reason):
+def _without_key(text: str) -> str:
+    if _KEY_IN_TEXT.search(text):
         raise ValueError("holds a product key; say where it was seen, not what it is")
-    return reason
+    return text
+
+
+KeylessLine = Annotated[Line, AfterValidator(_without_key)]
+"""One line of text that quotes no product key; whoever reports a leak tends to."""
 
 
 class KeyActRequest(KeyName):
-    """Which key of an item to suspend, reinstate or replace, and why; whoever reports a leak tends to quote it."""
+    """Which key of an item to suspend, reinstate or replace, and why."""
 
-    reason: Annotated[Line, AfterValidator(_without_key)]
+    reason: KeylessLine
 
 
 class RevealedKey(Value):

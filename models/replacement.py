@@ -4,11 +4,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from models.base import Message, Value
 from models.decision import Verdict
-from models.step import Step
+from models.product_key import KeylessLine
+from models.step import NumberedStep, Step
 
 
 class ReplacementStatus(StrEnum):
@@ -52,6 +53,7 @@ class Replacement(Value):
     status: ReplacementStatus
     decided_by: str | None
     decided_at: AwareDatetime | None
+    note: str | None
     workflow_id: str
 
 
@@ -59,10 +61,14 @@ class ReplacementDecision(Value):
     """The verdict on a replacement."""
 
     verdict: Literal["approved", "declined"]
+    note: KeylessLine | None = Field(default=None, description="Why, for the requester to read.")
 
 
 class ReplacementInput(Message):
-    """What starts ReplacementWorkflow: ids, and how long people have and keys are waited for."""
+    """What starts ReplacementWorkflow: ids, and how long people and keys are waited for.
+
+    The last of `remind_after` tells the operators, too.
+    """
 
     replacement_id: str
     order_id: str
@@ -70,17 +76,24 @@ class ReplacementInput(Message):
     requester_id: str
     customer_tenant: str
     customer_name: str
+    remind_after: tuple[timedelta, ...] = ()
     expire_after: timedelta = timedelta(days=14)
     first_wait: timedelta = timedelta(minutes=1)
     longest_wait: timedelta = timedelta(days=1)
 
 
 class ReplacementAttempt(Message):
-    """What an `approve`, `decline` or `withdraw` update carries."""
+    """What a `settle` update carries: the note stays in the database under `id`."""
 
     id: str
     actor_id: str
     verdict: Verdict
+
+
+class ReminderStep(NumberedStep):
+    """Telling the approvers once more; `escalated`, the operators as well."""
+
+    escalated: bool
 
 
 class ReplacementStep(Step):

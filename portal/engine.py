@@ -29,6 +29,7 @@ from models.errors import (
 )
 from models.ids import purchase_workflow_id, replacement_workflow_id
 from models.order import PurchaseInput
+from models.policy import CancellationPolicy
 from models.replacement import ReplacementInput, ReplacementStage
 from portal.schedule import ensure_schedule
 from storage import case, left_behind, order, replacement
@@ -136,6 +137,7 @@ class Engine:
                 return found, order.load(connection, found.order_id)
 
         found, row = await run_in_threadpool(read)
+        plan = CancellationPolicy.model_validate(found.policy).approval
         await self._start(
             ReplacementWorkflow.run,
             ReplacementInput(
@@ -145,6 +147,7 @@ class Engine:
                 requester_id=found.requester_id,
                 customer_tenant=row.customer_tenant,
                 customer_name=row.customer_name,
+                remind_after=(*plan.remind_after, plan.escalate_after),
             ),
             workflow_id=replacement_workflow_id(found.id),
             customer=row.customer_name,
@@ -241,6 +244,8 @@ class Engine:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise await self._no_process(workflow_id) from error
+            if error.status is RPCStatusCode.FAILED_PRECONDITION:
+                raise _in_trouble() from error
             raise
         return answer
 
@@ -268,6 +273,16 @@ class Engine:
             if is_away(error):
                 raise unavailable() from error
             raise
+
+
+def _in_trouble() -> Unavailable:
+    """A workflow task of the case keeps failing, our fault to mend: until then Temporal takes no update for it."""
+    return Unavailable(
+        "process_in_trouble",
+        "The process of this case cannot go on just now. Nothing was lost; repeat the request with "
+        "the same Idempotency-Key.",
+        retry_after_s=30,
+    )
 
 
 def _in_our_words(error: WorkflowUpdateFailedError) -> KeydeskError:

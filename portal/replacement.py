@@ -13,7 +13,7 @@ from models.step import Step
 from portal.engine import Engine
 from portal.lookup import Lookup
 from rules.permission import Act, require
-from storage import key_suspension, replacement, replacement_view
+from storage import key_suspension, replacement, replacement_decision, replacement_view
 from storage.engine import Database
 from storage.receipt import forget_receipt
 from workflows.replacement import ReplacementWorkflow
@@ -84,25 +84,43 @@ class ReplacementDesk:
         return await self.find(principal, receipt.resource_id)
 
     async def decide(
-        self, replacement_id: str, verdict: Verdict, receipt: Receipt, principal: Principal
+        self,
+        replacement_id: str,
+        verdict: Verdict,
+        note: str | None,
+        receipt: Receipt,
+        principal: Principal,
     ) -> Replacement:
         """Approve or decline; never by the requester."""
         require(principal, Act.DECIDE)
-        return await self._settle(replacement_id, verdict, receipt, principal)
+        return await self._settle(replacement_id, verdict, note, receipt, principal)
 
     async def withdraw(
         self, replacement_id: str, receipt: Receipt, principal: Principal
     ) -> Replacement:
         """Take one's request back before it is decided; the key works again."""
         require(principal, Act.REQUEST_REPLACEMENT)
-        return await self._settle(replacement_id, Verdict.WITHDRAWN, receipt, principal)
+        return await self._settle(replacement_id, Verdict.WITHDRAWN, None, receipt, principal)
 
     async def _settle(
-        self, replacement_id: str, verdict: Verdict, receipt: Receipt, principal: Principal
+        self,
+        replacement_id: str,
+        verdict: Verdict,
+        note: str | None,
+        receipt: Receipt,
+        principal: Principal,
     ) -> Replacement:
         await self.find(principal, replacement_id)
         attempt = ReplacementAttempt(
             id=receipt.resource_id, actor_id=principal.user_id, verdict=verdict
+        )
+        await run_in_threadpool(
+            replacement_decision.note_attempt,
+            self._database,
+            replacement_id,
+            attempt,
+            note,
+            receipt.received_at,
         )
         workflow_id = replacement_workflow_id(replacement_id)
         try:
@@ -116,7 +134,7 @@ class ReplacementDesk:
     async def _was(self, attempt: ReplacementAttempt, replacement_id: str) -> bool:
         def read() -> bool:
             with self._database.reading() as connection:
-                return replacement.is_settled_by(connection, replacement_id, attempt.id)
+                return replacement_decision.is_settled_by(connection, replacement_id, attempt.id)
 
         return await run_in_threadpool(read)
 

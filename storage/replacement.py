@@ -1,27 +1,22 @@
-"""Replacements in the book: requested, the leaked key suspended, settled by somebody else, the new key issued."""
+"""Replacements in the book: requested, the leaked key suspended, people reminded, the new key issued."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from models.decision import Verdict
 from models.errors import Refused
 from models.event import OutgoingType
-from models.ids import SYSTEM_USER, effect_key
+from models.ids import SYSTEM_USER
 from models.notice import NoticeKind
 from models.principal import Principal
 from models.product_key import KeyActRequest, KeyState
 from models.replacement import (
     Issue,
-    ReplacementAttempt,
+    ReminderStep,
     ReplacementStatus,
-    Settled,
 )
 from models.step import Done, Step
-from models.tables.column import table
-from models.tables.record import EffectRow
-from rules.approval import may_replace
 from storage import order as order_book
 from storage import principal as people
 from storage.effect import Effect, perform
@@ -31,21 +26,7 @@ from storage.pool import Binder, hold, keys, take
 from storage.product_key import choose_key
 from storage.stock import raise_alerts
 
-_effects = table(EffectRow)
-
 _REASON = "replacement requested"
-_STATUS = {
-    Verdict.APPROVED: ReplacementStatus.APPROVED,
-    Verdict.DECLINED: ReplacementStatus.DECLINED,
-    Verdict.WITHDRAWN: ReplacementStatus.WITHDRAWN,
-    Verdict.EXPIRED: ReplacementStatus.EXPIRED,
-}
-_SENTENCE = {
-    Verdict.APPROVED: "The replacement of the product key was approved.",
-    Verdict.DECLINED: "The replacement was declined.",
-    Verdict.WITHDRAWN: "The replacement was withdrawn.",
-    Verdict.EXPIRED: "Nobody decided on the replacement in time.",
-}
 
 
 def request_replacement(
@@ -96,7 +77,7 @@ def _require_movable(key: Row[Any]) -> None:
 
 
 def load(connection: Connection, replacement_id: str) -> Row[Any]:
-    """The replacement with its key's unit and SKU, and its item; the row that steps look at."""
+    """The replacement with its key's unit and SKU, and its item; and the frozen policy."""
     software = order_book.software
     return connection.execute(
         select(
@@ -106,8 +87,10 @@ def load(connection: Connection, replacement_id: str) -> Row[Any]:
             keys.c.last5,
             software.c.id.label("software_id"),
             order_book.products.c.title.label("product_title"),
+            order_book.lines.c.policy,
         )
         .join(keys, keys.c.id == replacements.c.old_key_id)
+        .join(order_book.lines, order_book.lines.c.id == replacements.c.line_id)
         .join(software, software.c.line_id == replacements.c.line_id)
         .join(order_book.products, order_book.products.c.sku == keys.c.sku)
         .where(replacements.c.id == replacement_id)
@@ -118,11 +101,11 @@ def suspend_leaked_key(database: Database, step: Step) -> Done:
     """Stop the key while people decide, and ask the approvers."""
 
     def work(effect: Effect) -> Done:
-        found = _begin(effect, step)
-        _move(effect, found.old_key_id, KeyState.ALLOCATED, KeyState.SUSPENDED, _REASON)
-        _set(effect, step, status=ReplacementStatus.PENDING_APPROVAL)
+        found = begin(effect, step)
+        move(effect, found.old_key_id, KeyState.ALLOCATED, KeyState.SUSPENDED, _REASON)
+        set_values(effect, step, status=ReplacementStatus.PENDING_APPROVAL)
         approvers = people.approvers_for(effect.connection, found.partner_id)
-        effect.tell(NoticeKind.REPLACEMENT_NEEDED, approvers, **_facts(effect, found))
+        effect.tell(NoticeKind.REPLACEMENT_NEEDED, approvers, **facts(effect, found))
         effect.audit(SYSTEM_USER, "key.suspended", found.old_key_id, replacement_id=found.id)
         sentence = f"The product key of unit {found.unit_number} was suspended."
         return effect.conclude(SYSTEM_USER, sentence, Done())
@@ -130,36 +113,23 @@ def suspend_leaked_key(database: Database, step: Step) -> Done:
     return perform(database, step, "suspend_leaked_key", Done, work)
 
 
-def settle_replacement(database: Database, step: Step, attempt: ReplacementAttempt) -> Settled:
-    """One verdict, first wins; authority is read again here. Without an approval the key works again."""
+def remind_replacement(database: Database, step: ReminderStep) -> Done:
+    """Tell everybody who may decide once more, and the operators when it waits too long."""
 
-    def work(effect: Effect) -> Settled:
-        found = _begin(effect, step)
-        refusal = _refusal(effect.connection, found, attempt)
-        if refusal is not None:
-            return refusal
-        status = _STATUS[attempt.verdict]
-        _set(effect, step, status=status, decided_by=attempt.actor_id, decided_at=step.at)
-        if attempt.verdict is not Verdict.APPROVED:
-            _move(effect, found.old_key_id, KeyState.SUSPENDED, KeyState.ALLOCATED, str(status))
-            facts = _facts(effect, found) | {"outcome": str(status)}
-            effect.tell(NoticeKind.REPLACEMENT_ENDED, [found.requester_id], **facts)
-        effect.audit(attempt.actor_id, f"replacement.{status}", found.id)
-        return effect.conclude(
-            attempt.actor_id,
-            _SENTENCE[attempt.verdict],
-            Settled(attempt_id=attempt.id, verdict=attempt.verdict, decided_by=attempt.actor_id),
-        )
+    def work(effect: Effect) -> Done:
+        found = begin(effect, step)
+        if found.status != ReplacementStatus.PENDING_APPROVAL:
+            return Done(done=False)
+        readers = set(people.approvers_for(effect.connection, found.partner_id))
+        if step.escalated:
+            readers |= set(people.operators(effect.connection))
+        readers.discard(found.requester_id)
+        effect.tell(NoticeKind.REPLACEMENT_REMINDER, sorted(readers), **facts(effect, found))
+        effect.audit(SYSTEM_USER, "replacement.reminded", found.id, escalated=step.escalated)
+        sentence = f"The approvers were reminded of the leaked key of unit {found.unit_number}."
+        return effect.conclude(SYSTEM_USER, sentence, Done())
 
-    return perform(database, step, "settle_replacement", Settled, work)
-
-
-def is_settled_by(connection: Connection, replacement_id: str, attempt_id: str) -> bool:
-    """Whether it was this very attempt that settled the replacement."""
-    key = effect_key(replacement_id, "settle_replacement")
-    stored = connection.execute(select(_effects.c.result).where(_effects.c.key == key))
-    settled = stored.scalar_one_or_none()
-    return settled is not None and Settled.model_validate(settled).attempt_id == attempt_id
+    return perform(database, step, f"remind_replacement:{step.number}", Done, work)
 
 
 def issue_key(database: Database, step: Step, binder: Binder, low_stock: int = 0) -> Issue:
@@ -167,7 +137,7 @@ def issue_key(database: Database, step: Step, binder: Binder, low_stock: int = 0
 
     def work(effect: Effect) -> Issue:
         connection = effect.connection
-        found = _begin(effect, step)
+        found = begin(effect, step)
         free = take(connection, found.sku, 1, binder)
         if not free:
             return Issue(issued=False, missing_sku=found.sku)
@@ -186,7 +156,7 @@ def issue_key(database: Database, step: Step, binder: Binder, low_stock: int = 0
             select(order_book.lines).where(order_book.lines.c.id == found.line_id)
         ).one()
         hold(connection, new, line, found.unit_number, binder, step.at, "replacement")
-        _set(effect, step, status=ReplacementStatus.COMPLETED, new_key_id=new.id)
+        set_values(effect, step, status=ReplacementStatus.COMPLETED, new_key_id=new.id)
         _tell_replaced(effect, found, new.id)
         raise_alerts(effect, [found.sku], low_stock)
         sentence = f"The product key of unit {found.unit_number} was replaced."
@@ -208,18 +178,18 @@ def _tell_replaced(effect: Effect, found: Row[Any], new_key_id: str) -> None:
         new_key_id=new_key_id,
     )
     readers = {found.requester_id, *people.admin_agents_of(effect.connection, found.partner_id)}
-    effect.tell(NoticeKind.REPLACEMENT_COMPLETED, sorted(readers), **_facts(effect, found))
+    effect.tell(NoticeKind.REPLACEMENT_COMPLETED, sorted(readers), **facts(effect, found))
     effect.audit(SYSTEM_USER, "key.revoked", found.line_id, keys=1, replacement_id=found.id)
     effect.audit(SYSTEM_USER, "key.replaced", found.old_key_id, new_key_id=new_key_id)
 
 
-def _begin(effect: Effect, step: Step) -> Row[Any]:
+def begin(effect: Effect, step: Step) -> Row[Any]:
     found = load(effect.connection, step.subject_id)
     effect.belongs_to(found.partner_id, found.customer_id)
     return found
 
 
-def _facts(effect: Effect, found: Row[Any]) -> dict[str, Any]:
+def facts(effect: Effect, found: Row[Any]) -> dict[str, Any]:
     """What every notice about a replacement may say; of the key its last five characters."""
     order = order_book.load(effect.connection, found.order_id)
     return order_book.facts(order) | {
@@ -230,7 +200,7 @@ def _facts(effect: Effect, found: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _set(effect: Effect, step: Step, **values: Any) -> None:
+def set_values(effect: Effect, step: Step, **values: Any) -> None:
     """Move the replacement on; the database refuses an illegal move."""
     effect.connection.execute(
         update(replacements)
@@ -239,7 +209,7 @@ def _set(effect: Effect, step: Step, **values: Any) -> None:
     )
 
 
-def _move(effect: Effect, key_id: str, old: KeyState, new: KeyState, reason: str) -> None:
+def move(effect: Effect, key_id: str, old: KeyState, new: KeyState, reason: str) -> None:
     """What an operator had suspended before stays so: it is neither stopped twice nor let loose."""
     movable = keys.c.state == old
     if new is KeyState.ALLOCATED:
@@ -249,26 +219,3 @@ def _move(effect: Effect, key_id: str, old: KeyState, new: KeyState, reason: str
         .where(keys.c.id == key_id, movable)
         .values(state=new, state_at=effect.at, state_by=SYSTEM_USER, state_reason=reason)
     )
-
-
-def _refusal(
-    connection: Connection, found: Row[Any], attempt: ReplacementAttempt
-) -> Settled | None:
-    if attempt.verdict is Verdict.EXPIRED:
-        return (
-            None if attempt.actor_id == SYSTEM_USER else _refused("forbidden", "Only time expires.")
-        )
-    principal = people.principal_of(connection, attempt.actor_id)
-    if principal is None or not principal.covers(found.partner_id, found.customer_id):
-        return _refused("not_an_approver", "This is not yours to decide.")
-    if attempt.verdict is Verdict.WITHDRAWN:
-        own = attempt.actor_id == found.requester_id
-        return None if own else _refused("forbidden", "Only the requester may withdraw.")
-    refusal = may_replace(
-        principal.roles, requester_id=found.requester_id, actor_id=attempt.actor_id
-    )
-    return None if refusal is None else _refused(refusal.code, refusal.sentence)
-
-
-def _refused(code: str, sentence: str) -> Settled:
-    return Settled(refusal_code=code, refusal=sentence)

@@ -70,5 +70,6 @@ def _replacement(row: Row[Any]) -> Replacement:
         status=row.status,
         decided_by=row.decided_by,
         decided_at=row.decided_at,
+        note=row.note,
         workflow_id=replacement_workflow_id(row.id),
     )

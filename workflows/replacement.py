@@ -1,6 +1,7 @@
 """ReplacementWorkflow: one leaked key, from its suspension to the new key of its unit."""
 
 import asyncio
+from datetime import datetime
 from typing import Any, NoReturn
 
 from temporalio import workflow
@@ -11,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from models.decision import Verdict
     from models.ids import SYSTEM_USER
     from models.replacement import (
+        ReminderStep,
         ReplacementAttempt,
         ReplacementInput,
         ReplacementOutcome,
@@ -68,7 +70,9 @@ class ReplacementWorkflow:
     async def _await_decision(self, request: ReplacementInput) -> Verdict:
         self._enter(ReplacementStage.WAITING_FOR_APPROVAL)
         self._show(waiting=True)
-        deadline = workflow.now() + request.expire_after
+        asked_at = workflow.now()
+        await self._remind(request, asked_at)
+        deadline = asked_at + request.expire_after
         if not await sleep_until(deadline, self._is_settled, "Final deadline for a decision"):
             ended = ReplacementAttempt(
                 id=f"dec_{request.replacement_id.removeprefix('rpl_')}",
@@ -79,6 +83,21 @@ class ReplacementWorkflow:
         assert self._settled is not None
         assert self._settled.verdict is not None
         return self._settled.verdict
+
+    async def _remind(self, request: ReplacementInput, asked_at: datetime) -> None:
+        """One word after another until somebody decides; the last one reaches the operators as well."""
+        for number, after in enumerate(request.remind_after, start=1):
+            words = f"Reminder {number} to the approvers"
+            if await sleep_until(asked_at + after, self._is_settled, words):
+                return
+            step = ReminderStep(
+                **self._step().model_dump(),
+                number=number,
+                escalated=number == len(request.remind_after),
+            )
+            await self._steps.run(
+                ReplacementActivities.remind_replacement, step, f"Remind the approvers ({number})"
+            )
 
     async def _issue_key(self, request: ReplacementInput) -> None:
         """However long the pool stays dry: the leaked key is down, and its unit was paid for."""

@@ -1,10 +1,11 @@
-"""Rows of replacements of leaked keys."""
+"""Rows of replacements of leaked keys, and of the attempts to settle them."""
 
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
+from models.decision import Verdict
 from models.replacement import ReplacementStatus
 from models.tables.column import INSTANT, TEXT, Row, one_of
 
@@ -67,3 +68,18 @@ class ReplacementRow(Row, table=True):
     status_at: datetime = Field(sa_type=INSTANT)
     decided_by: str | None = Field(default=None, foreign_key="users.id", sa_type=TEXT)
     decided_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    note: str | None = Field(default=None, sa_type=TEXT)
+
+
+class ReplacementAttemptRow(Row, table=True):
+    """Every try to settle a replacement, also the refused ones."""
+
+    __tablename__ = "replacement_attempts"
+    __table_args__ = (one_of("verdict", Verdict),)
+
+    id: str = Field(primary_key=True, sa_type=TEXT)
+    replacement_id: str = Field(foreign_key="replacements.id", sa_type=TEXT, index=True)
+    actor_id: str = Field(foreign_key="users.id", sa_type=TEXT)
+    verdict: str = Field(sa_type=TEXT)
+    note: str | None = Field(default=None, sa_type=TEXT)
+    attempted_at: datetime = Field(sa_type=INSTANT)

@@ -112,7 +112,9 @@ async def decide_replacement(
     """Approved, the old key is revoked and its unit gets a new one; declined, the old key works again."""
     verdict = Verdict(decision.verdict)
     receipt = await take_receipt()
-    return await state.desk.replacements.decide(replacement_id, verdict, receipt, caller)
+    return await state.desk.replacements.decide(
+        replacement_id, verdict, decision.note, receipt, caller
+    )
 
 
 @router.post(

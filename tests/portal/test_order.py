@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from storage.engine import Database
@@ -150,6 +152,22 @@ async def test_a_process_that_is_not_started_yet_is_no_closed_case(
         assert int(early.headers["Retry-After"]) > 0
     closed = await portal.post(f"{ORDERS}/{over.order_id}/retry", user=OPERATOR)
     assert (closed.status_code, closed.json()["code"]) == (409, "case_closed")
+
+
+async def test_a_process_that_cannot_go_on_is_asked_again_later(
+    portal: Portal, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(database).buy()
+    said = "Unable to perform workflow execution update due to Workflow Task in failed state."
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise RPCError(said, RPCStatusCode.FAILED_PRECONDITION, b"")
+
+    monkeypatch.setattr(WorkflowHandle, "execute_update", refuse)
+    answer = await portal.post(f"{ORDERS}/{story.order_id}/retry", user=OPERATOR)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "process_in_trouble")
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 async def test_an_operator_gives_up_an_order_that_waits_for_keys(

@@ -34,9 +34,11 @@ async def reached(stack: Stack, replacement_id: str, status: str) -> dict[str, A
     return there
 
 
-async def decide(stack: Stack, replacement_id: str, user_id: str, verdict: str) -> Answer:
+async def decide(
+    stack: Stack, replacement_id: str, user_id: str, verdict: str, **said: str
+) -> Answer:
     decisions = f"/replacements/{replacement_id}/decisions"
-    return await stack.caller(user_id).post(decisions, {"verdict": verdict}, key="decision")
+    return await stack.caller(user_id).post(decisions, {"verdict": verdict} | said, key="decision")
 
 
 async def test_a_leaked_key_is_replaced_by_two_people(stack: Stack, story: Story) -> None:
@@ -78,12 +80,13 @@ async def test_the_first_decision_stands_and_the_requester_has_none(
     own = await decide(stack, found["id"], BOTH, "approved")
     none = await decide(stack, found["id"], BUYER, "approved")
     strange = await decide(stack, found["id"], OTHER_BUYER, "approved")
-    declined = await decide(stack, found["id"], APPROVER, "declined")
+    declined = await decide(stack, found["id"], APPROVER, "declined", note="It is a sample key.")
     late = await stack.caller(BOTH).post(f"/replacements/{found['id']}/withdrawal", key="late")
 
     assert own.code == "403 own_request"
     assert none.code == strange.code == "403 forbidden"
     assert (declined.status, declined.body["decided_by"]) == (201, APPROVER)
+    assert declined.body["note"] == "It is a sample key."
     assert late.status == 409
     stack.assert_book_is_right()
 
@@ -134,6 +137,9 @@ async def test_a_request_says_which_key_and_why(stack: Stack, story: Story) -> N
     refused = await caller.post(path(story, "key-replacements"), quoted)
     assert refused.code == "422 invalid_request"
     assert b"fghjk" not in refused.raw
+    noted = {"verdict": "declined", "note": "abcde-fghjk-lmnpq-rstuv-wxyz2 is a sample."}
+    told = await stack.caller(APPROVER).post("/replacements/rpl_1/decisions", noted)
+    assert told.code == "422 invalid_request"
     unnamed = await caller.post(path(story, "key-replacements"), {"reason": "Leaked."})
     assert unnamed.code == "422 key_not_named"
     assert (await ask(stack, story, unit_number=3)).code == "404 not_found"

@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "order_lines",
     "policies",
     "renditions",
+    "replacement_attempts",
     "statement_entries",
     "statements",
     "ticket_notes",
@@ -57,7 +58,7 @@ MAY_CHANGE = {
     "product_files": {"file_name", "withdrawn_at", "withdrawn_by", "withdrawn_reason"},
     "ledger_accounts": {"balance_minor", "version"},
     "stock_alerts": {"cleared_at"},
-    "replacements": {"status", "status_at", "decided_by", "decided_at", "new_key_id"},
+    "replacements": {"status", "status_at", "decided_by", "decided_at", "new_key_id", "note"},
     "product_keys": {
         "state",
         "state_at",

@@ -20,7 +20,8 @@ from models.tables.replacement import ReplacementRow
 from storage.engine import Database
 from storage.key_suspension import reinstate_single_key, suspend_single_key
 from storage.product_key import choose_key
-from storage.replacement import issue_key, settle_replacement
+from storage.replacement import issue_key
+from storage.replacement_decision import settle_replacement
 from storage.software_view import find_software
 from storage.verify import verify
 from tests.factories import APPROVER, BOTH, BUYER, OPERATOR, OTHER_BUYER, PER_UNIT, Story

@@ -33,13 +33,17 @@ async def ask(counter: Counter, order: Order) -> Replacement:
 
 
 async def settle(
-    counter: Counter, found: Replacement, verdict: Verdict = Verdict.APPROVED, by: str = APPROVER
+    counter: Counter,
+    found: Replacement,
+    verdict: Verdict = Verdict.APPROVED,
+    by: str = APPROVER,
+    note: str | None = None,
 ) -> Replacement:
     """Somebody decides, or the requester withdraws."""
     desk, person = counter.house.desk.replacements, counter.house.person(by)
     if verdict is Verdict.WITHDRAWN:
         return await desk.withdraw(found.id, receipt(Prefix.DECISION), person)
-    return await desk.decide(found.id, verdict, receipt(Prefix.DECISION), person)
+    return await desk.decide(found.id, verdict, note, receipt(Prefix.DECISION), person)
 
 
 def process(counter: Counter, found: Replacement) -> Handle:
@@ -86,6 +90,16 @@ async def replacement_expired(counter: Counter, _: Trouble) -> Handle:
     return process(counter, found)
 
 
+async def replacement_reminded(counter: Counter, _: Trouble) -> Handle:
+    """Everybody was reminded, the operators last, before somebody decides."""
+    found = await ask(counter, await counter.buy(PER_UNIT, 2))
+    await reaching(counter, found, ReplacementStage.WAITING_FOR_APPROVAL)
+    await counter.clock.sleep(timedelta(days=6))
+    await settle(counter, found, note="It stands there indeed.")
+    await process(counter, found).result()
+    return process(counter, found)
+
+
 async def replacement_restocked(counter: Counter, _: Trouble) -> Handle:
     """The pool of five is sold out; one look in vain by the clock, then an import and the relay's word."""
     found = await ask(counter, await counter.buy(PER_UNIT, 5))
@@ -119,6 +133,7 @@ ALL = (
     replacement_declined,
     replacement_withdrawn,
     replacement_expired,
+    replacement_reminded,
     replacement_restocked,
     replacement_mended,
 )

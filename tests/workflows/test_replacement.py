@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
@@ -14,7 +15,7 @@ from models.ids import Prefix, new_id
 from models.replacement import Replacement, ReplacementAttempt, ReplacementStage, ReplacementStatus
 from portal.relay import LEFT_BEHIND_AFTER, Relay
 from storage.engine import Database
-from tests.factories import APPROVER, BOTH, BUYER, PER_UNIT, Story
+from tests.factories import APPROVER, BOTH, BUYER, OPERATOR, OTHER_APPROVER, PER_UNIT, Story
 from tests.fixtures.counter import Counter
 from tests.fixtures.pool import fill_pool
 from tests.fixtures.trouble import Trouble
@@ -57,6 +58,28 @@ async def test_it_ends_as_people_or_time_decide(
     assert counter.notices().count("replacement_needed") >= 1
     assert notice in counter.notices()
     assert await counter.breaches() == []
+
+
+async def test_approvers_are_reminded_and_operators_told_before_the_deadline(
+    counter: Counter,
+) -> None:
+    await told.replacement_reminded(counter, Trouble())
+
+    with counter.database.reading() as connection:
+        reminded = {row.step: set(row.people) for row in connection.execute(_REMINDED)}
+    approvers = {APPROVER, BOTH, OTHER_APPROVER}
+    assert reminded == {
+        "remind_replacement:1": approvers,
+        "remind_replacement:2": approvers,
+        "remind_replacement:3": approvers | {OPERATOR},
+    }
+    assert await counter.breaches() == []
+
+
+_REMINDED = text(
+    "SELECT split_part(dedupe_key, '/', 2) AS step, array_agg(recipient_id) AS people"
+    " FROM outbox WHERE kind = 'replacement_reminder' GROUP BY 1"
+)
 
 
 async def test_a_dry_pool_is_waited_for_and_needs_attention(counter: Counter) -> None:
