@@ -1,9 +1,9 @@
-"""Events: what portals may tell us, how far each has come, and what we tell the world."""
+"""Events: what portals may tell us, and how far each has come."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from models.base import Value
 from models.cancellation import CancellationRequest
@@ -77,19 +77,6 @@ EVENT_DATA: dict[EventType, type[Value]] = {
 }
 
 
-class OutgoingType(StrEnum):
-    """What we tell the world (design.md §8)."""
-
-    ORDER_FULFILLED = "keydesk.order.fulfilled.v1"
-    CANCELLATION_REQUESTED = "keydesk.cancellation.requested.v1"
-    CANCELLATION_DECIDED = "keydesk.cancellation.decided.v1"
-    KEY_REVEALED = "keydesk.key.revealed.v1"
-    KEY_REVOKED = "keydesk.key.revoked.v1"
-    KEY_REPLACED = "keydesk.key.replaced.v1"
-    CREDIT_BOOKED = "keydesk.credit.booked.v1"
-    ORDER_FINAL = "keydesk.order.final.v1"
-
-
 class EventReceipt(Value):
     """The answer of `POST /events`."""
 
@@ -97,25 +84,3 @@ class EventReceipt(Value):
     status: Literal["accepted", "duplicate"] = Field(
         description="A duplicate is not processed again."
     )
-
-
-class OutgoingEvent(Value):
-    """One event of the feed: a CloudEvent 1.0, with partner and customer as extension attributes."""
-
-    specversion: Literal["1.0"] = "1.0"
-    id: str
-    source: Literal["keydesk"] = "keydesk"
-    type: str
-    subject: str = Field(description="The order it is about.")
-    time: AwareDatetime
-    datacontenttype: Literal["application/json"] = "application/json"
-    partnerid: str
-    customerid: str
-    data: dict[str, Any]
-
-
-class Feed(Value):
-    """What happened after a cursor, in the feed's order; `next` is where to go on, also when nothing is new."""
-
-    items: tuple[OutgoingEvent, ...]
-    next: str

@@ -4,9 +4,9 @@ from sqlalchemy import insert
 
 from models.cancellation import CancellationStatus
 from models.credit import CreditReceipt
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, effect_key, new_id
 from models.money import Money
+from models.outgoing import CreditBooked
 from models.step import Step
 from storage import case as case_book
 from storage import order as order_book
@@ -49,12 +49,13 @@ def book_credit(database: Database, step: Step) -> CreditReceipt:
         case_book.set_status(connection, step, CancellationStatus.CREDITED)
         amount = Money(amount_minor=credit.amount_minor, currency=credit.currency)
         effect.publish(
-            OutgoingType.CREDIT_BOOKED,
-            cancellation_id=case.id,
-            credit_id=credit.id,
-            order_id=case.order_id,
-            quantity=case.quantity,
-            amount=amount.model_dump(),
+            CreditBooked(
+                cancellation_id=case.id,
+                credit_id=credit.id,
+                order_id=case.order_id,
+                quantity=case.quantity,
+                amount=amount,
+            )
         )
         effect.audit(SYSTEM_USER, "credit.booked", credit.id, amount=str(amount))
         return effect.conclude(

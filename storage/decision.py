@@ -8,10 +8,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.cancellation import CancellationStatus
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
-from models.event import OutgoingType
 from models.ids import POLICY_USER, SYSTEM_USER
 from models.invitation import InvitationUse
 from models.notice import NoticeKind
+from models.outgoing import CancellationDecided
 from models.principal import Role
 from models.step import Step
 from models.tables.cancellation import DecisionAttemptRow
@@ -100,10 +100,12 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
                 note_given=note_given,
             )
         effect.publish(
-            OutgoingType.CANCELLATION_DECIDED,
-            cancellation_id=case.id,
-            order_id=case.order_id,
-            verdict=attempt.verdict,
+            CancellationDecided(
+                cancellation_id=case.id,
+                order_id=case.order_id,
+                quantity=case.quantity,
+                verdict=attempt.verdict,
+            )
         )
         effect.audit(
             attempt.actor_id, f"cancellation.{attempt.verdict}", case.id, amount_minor=amount

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from sqlalchemy import Connection, func, select, text
 
-from models.event import OutgoingType
 from models.ids import Prefix, effect_key, new_id
 from models.notice import Channel, NoticeKind, OutboxStatus
+from models.outgoing import OutgoingData
 from models.step import Step
 from models.tables.column import table
 from models.tables.record import EffectRow
@@ -84,9 +84,10 @@ class Effect:
                 recipient,
             )
 
-    def publish(self, event: OutgoingType, **data: Any) -> None:
-        """Queue one event for the feed."""
-        self._send(Channel.EVENT, event, f"{self.subject_id}/{self.name}/{event}", data, None)
+    def publish(self, data: OutgoingData) -> None:
+        """Queue one event for the feed and the endpoints."""
+        key = f"{self.subject_id}/{self.name}/{data.type}"
+        self._send(Channel.EVENT, data.type, key, data.facts(), None)
 
     def conclude(
         self, actor_id: str, sentence: str, result: Result, cancellation_id: str | None = None

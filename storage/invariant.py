@@ -28,6 +28,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | I25     | no secret in clear: a canary test's work    |   |   |   |
 | K1-K31  | our own: see the sentences                  |   | x |   |
 | K50-K52 | uses of links, bounds of downloads, builds  | x | x |   |
+| N10-N19 | order of events, deliveries to endpoints    | x | x |   |
 | K60     | the units that a case takes                 | x | x |   |
 | S1      | invitations by mail                         | x | x |   |
 """

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.cancellation import OVER
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.money import Money
 from models.notice import NoticeKind
 from models.order import OrderDraft, OrderStatus, Settlement, Validation
+from models.outgoing import OrderFinal, OrderFulfilled
 from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.software import SoftwareStatus
@@ -179,9 +179,7 @@ def open_downloads(database: Database, step: Step) -> Done:
             **facts(order),
             window_closes_at=closes.isoformat(),
         )
-        effect.publish(
-            OutgoingType.ORDER_FULFILLED, order_id=step.order_id, order_number=order.number
-        )
+        effect.publish(OrderFulfilled(order_id=step.order_id, order_number=order.number))
         effect.audit(SYSTEM_USER, "order.fulfilled", step.order_id)
         return effect.conclude(SYSTEM_USER, "Keys and downloads are ready.", Done())
 
@@ -227,7 +225,7 @@ def finalise_order(database: Database, step: Step) -> Settlement:
         set_status(connection, step.order_id, status, step.at)
         if not cancelled:
             effect.tell(NoticeKind.ORDER_FINAL, [order.placed_by], **facts(order))
-        effect.publish(OutgoingType.ORDER_FINAL, order_id=step.order_id, status=status)
+        effect.publish(OrderFinal(order_id=step.order_id, status=status))
         effect.audit(SYSTEM_USER, f"order.{status}", step.order_id)
         sentence = (
             "Every line was cancelled." if cancelled else "The window closed; the order is final."

@@ -22,9 +22,9 @@ from sqlalchemy import (
 from models.cancellation import CancellationStatus
 from models.catalogue import KeyMode
 from models.errors import Invalid, NotFound
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER
 from models.order import Allocation, OrderStatus
+from models.outgoing import KeyRevoked
 from models.product_key import KeyName, KeyState
 from models.software import SoftwareStatus
 from models.step import Done, Step
@@ -175,12 +175,13 @@ def revoke_key(database: Database, step: Step) -> Done:
         if all_gone:
             _end_item(connection, case.line_id, step.at)
         effect.publish(
-            OutgoingType.KEY_REVOKED,
-            order_id=case.order_id,
-            software_id=case.software_id,
-            quantity=case.quantity,
-            key_ids=revoked,
-            cancellation_id=case.id,
+            KeyRevoked(
+                order_id=case.order_id,
+                software_id=case.software_id,
+                quantity=case.quantity,
+                key_ids=tuple(revoked),
+                cancellation_id=case.id,
+            )
         )
         effect.audit(SYSTEM_USER, "key.revoked", case.line_id, keys=len(revoked))
         return effect.conclude(

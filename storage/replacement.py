@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from models.errors import Refused
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER
 from models.notice import NoticeKind
+from models.outgoing import KeyReplaced, KeyRevoked
 from models.principal import Principal
 from models.product_key import KeyActRequest, KeyState
 from models.replacement import (
@@ -167,15 +167,14 @@ def issue_key(database: Database, step: Step, binder: Binder, low_stock: int = 0
 
 def _tell_replaced(effect: Effect, found: Row[Any], new_key_id: str) -> None:
     about = {"order_id": found.order_id, "software_id": found.software_id}
+    effect.publish(KeyRevoked(**about, key_ids=(found.old_key_id,), replacement_id=found.id))
     effect.publish(
-        OutgoingType.KEY_REVOKED, **about, key_ids=[found.old_key_id], replacement_id=found.id
-    )
-    effect.publish(
-        OutgoingType.KEY_REPLACED,
-        **about,
-        replacement_id=found.id,
-        old_key_id=found.old_key_id,
-        new_key_id=new_key_id,
+        KeyReplaced(
+            **about,
+            replacement_id=found.id,
+            old_key_id=found.old_key_id,
+            new_key_id=new_key_id,
+        )
     )
     readers = {found.requester_id, *people.admin_agents_of(effect.connection, found.partner_id)}
     effect.tell(NoticeKind.REPLACEMENT_COMPLETED, sorted(readers), **facts(effect, found))

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from models.base import Message
 from models.cipher import Sealed
 from models.errors import Invalid, NotFound, Refused, Throttled
-from models.event import OutgoingType
+from models.outgoing import KeyRevealed
 from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.product_key import KeyState, RevealRequest
@@ -64,11 +64,12 @@ def reveal_key(
         effect.belongs_to(key.partner_id, key.customer_id)
         _insert(connection, key, reveal_id, principal.user_id, at, request.reason)
         effect.publish(
-            OutgoingType.KEY_REVEALED,
-            order_id=item.order_id,
-            software_id=software_id,
-            key_id=key.id,
-            revealed_by=principal.user_id,
+            KeyRevealed(
+                order_id=item.order_id,
+                software_id=software_id,
+                key_id=key.id,
+                revealed_by=principal.user_id,
+            )
         )
         effect.audit(principal.user_id, "key.revealed", key.id, reveal_id=reveal_id)
         return effect.conclude(

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.ledger import AccountKind
 from models.money import zero
+from models.outgoing import StatementClosed
 from models.statement import (
     Account,
     BilledPartner,
@@ -37,6 +38,7 @@ from models.tables.statement import (
 )
 from rules.statement import month_of, require_over
 from storage.engine import Database
+from storage.event import publish
 from storage.ledger import lock_account, post_settlement
 from storage.statement_draft import Draft, Noted, draft_statement
 
@@ -277,6 +279,23 @@ def _seal(connection: Connection, statement: Statement, number: int) -> None:
             partner_id=account.partner_id,
             details={"number": statement.number, "due": str(statement.due)},
         )
+    )
+    closed = StatementClosed(
+        statement_id=statement.id,
+        number=statement.number,
+        opens_at=statement.opens_at,
+        closes_at=statement.closes_at,
+        total=statement.total,
+        credited=statement.credited,
+        due=statement.due,
+        credit_note_ids=tuple(note.id for note in statement.credit_notes),
+    )
+    publish(
+        connection,
+        closed,
+        key=f"{statement.id}/close_statement",
+        partner_id=account.partner_id,
+        at=statement.issued_at,
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, update
 
 from models.cancellation import CancellationStatus
-from models.event import OutgoingType
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.money import Money
 from models.notice import NoticeKind
+from models.outgoing import CancellationRequested
 from models.step import Done, NumberedStep, Step
 from models.ticket import (
     PROBLEM_TYPE_TITLES,
@@ -54,12 +54,13 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
                 **facts,
             )
         effect.publish(
-            OutgoingType.CANCELLATION_REQUESTED,
-            cancellation_id=case.id,
-            order_id=case.order_id,
-            software_id=case.software_id,
-            quantity=case.quantity,
-            ticket_id=ticket.id,
+            CancellationRequested(
+                cancellation_id=case.id,
+                order_id=case.order_id,
+                software_id=case.software_id,
+                quantity=case.quantity,
+                ticket_id=ticket.id,
+            )
         )
         effect.audit(SYSTEM_USER, "ticket.opened", ticket.id)
         return effect.conclude(

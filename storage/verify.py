@@ -11,6 +11,7 @@ from rules.transition import KEY_MOVES
 from storage.engine import Database
 from storage.invariant import Invariant
 from storage.invariants.cancellation import CANCELLATIONS
+from storage.invariants.delivery import DELIVERIES
 from storage.invariants.download import DOWNLOADS
 from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
@@ -42,6 +43,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *ORDERS,
             *PRODUCT_KEYS,
             *DOWNLOADS,
+            *DELIVERIES,
             *REPLACEMENTS,
             *CANCELLATIONS,
             *REVOCATIONS,

@@ -87,6 +87,14 @@ class OutboxRow(Row, table=True):
         one_of("channel", Channel),
         one_of("status", OutboxStatus),
         UniqueConstraint("dedupe_key"),
+        UniqueConstraint("subject", "subject_sequence"),
+        CheckConstraint(
+            "(order_id IS NULL) = (customer_id IS NULL)",
+            name="of_an_order",
+        ),
+        CheckConstraint(
+            "num_nulls(feed_position, subject, subject_sequence) IN (0, 3)", name="placed_whole"
+        ),
         Index(
             "ix_outbox_due",
             "next_attempt_at",
@@ -104,9 +112,9 @@ class OutboxRow(Row, table=True):
     dedupe_key: str = Field(sa_type=TEXT)
     channel: str = Field(sa_type=TEXT)
     kind: str = Field(sa_type=TEXT)
-    order_id: str = Field(sa_type=TEXT)
+    order_id: str | None = Field(default=None, sa_type=TEXT)
     partner_id: str = Field(sa_type=TEXT)
-    customer_id: str = Field(sa_type=TEXT)
+    customer_id: str | None = Field(default=None, sa_type=TEXT)
     recipient_id: str | None = Field(default=None, foreign_key="users.id", sa_type=TEXT)
     facts: dict[str, Any] = Field(sa_type=DOCUMENT)
     created_at: datetime = Field(sa_type=INSTANT)
@@ -116,3 +124,5 @@ class OutboxRow(Row, table=True):
     sent_at: datetime | None = Field(default=None, sa_type=INSTANT)
     last_error: str | None = Field(default=None, sa_type=TEXT)
     feed_position: int | None = Field(default=None, sa_type=AMOUNT, unique=True)
+    subject: str | None = Field(default=None, sa_type=TEXT)
+    subject_sequence: int | None = Field(default=None, sa_type=AMOUNT)

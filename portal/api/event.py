@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from models.event import Feed
+from fastapi import Response
+
+from models.outgoing import Feed
 from models.principal import Principal
 from portal.auth import allow
 from portal.door import door
@@ -14,12 +16,15 @@ from storage.event import read_feed
 router = door("events")
 
 
-@router.get("/events", summary="Follow the event feed")
+@router.get("/events", summary="Follow the event feed", response_model=Feed)
 def follow_events(
     caller: Annotated[Principal, allow(Act.READ_EVENT)], state: State, paging: ByNumber
-) -> Feed:
+) -> Response:
     """CloudEvents 1.0, each once and in an order that never changes; `next` always says where to go on."""
     after = paging.after or 0
     placed = read_feed(state.database, caller, after=after, limit=paging.limit)
     last = placed[-1].position if placed else after
-    return Feed(items=tuple(found.event for found in placed), next=encode(last))
+    # Written by hand, so that an event has the very bytes here that endpoints get.
+    items = b",".join(found.event.body() for found in placed)
+    content = b'{"items":[' + items + b'],"next":"' + encode(last).encode() + b'"}'
+    return Response(content, media_type="application/json")

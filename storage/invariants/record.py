@@ -59,6 +59,7 @@ WITH facts (subject, channel, kind) AS (
   UNION ALL SELECT cancellation_id, 'event', 'keydesk.credit.booked.v1' FROM credits
   UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM cancellations WHERE status = 'completed'
   UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM replacements WHERE status = 'completed'
+  UNION ALL SELECT id, 'event', 'keydesk.statement.closed.v1' FROM statements
   UNION ALL SELECT id, 'mail', CASE status WHEN 'completed' THEN 'replacement_completed' ELSE 'replacement_ended' END
             FROM replacements WHERE status IN ('completed', 'declined', 'withdrawn', 'expired')
 ), told AS (
@@ -166,6 +167,8 @@ FROM outbox o
 WHERE NOT EXISTS (
   SELECT FROM effects e
   WHERE e.key = split_part(o.dedupe_key, '/', 1) || '/' || split_part(o.dedupe_key, '/', 2))
+  AND NOT EXISTS (
+    SELECT FROM statements s WHERE o.order_id IS NULL AND o.dedupe_key LIKE s.id || '/close_statement/%')
 UNION ALL
 SELECT o.id, format('%s, sent at %s', o.status, coalesce(o.sent_at::text, 'no time'))
 FROM outbox o WHERE (o.status = 'sent') <> (o.sent_at IS NOT NULL)

@@ -1,18 +1,21 @@
 """The event feed: everything that concerns the reader, once, in one order, and nothing skipped."""
 
 import asyncio
+import json
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert
 
-from models.event import OutgoingType
 from models.ids import Prefix, new_id
+from models.outgoing import OUTGOING_DATA, OutgoingType
 from models.tables.column import table
 from models.tables.record import OutboxRow
 from storage.engine import Database
-from tests.factories import CUSTOMER, OPERATOR, PARTNER, Story
+from tests.factories import CUSTOMER, OPERATOR, PARTNER, PLACED_AT, Story
+from tests.fixtures.closing import close_statements
 from tests.fixtures.portal import Portal
 
 INTEGRATOR = "usr_ivan_integrator"
@@ -37,6 +40,39 @@ async def test_the_feed_tells_what_happened_to_whom_it_concerns(
     assert {(i["partnerid"], i["customerid"]) for i in feed["items"]} == {(PARTNER, CUSTOMER)}
     assert (await portal.get("/api/v1/events", "usr_petra_admin")).json()["items"] == []
     assert (await portal.get("/api/v1/events", OPERATOR)).status_code == 403
+
+
+async def test_what_is_told_is_as_its_model_says(portal: Portal, database: Database) -> None:
+    Story(database).buy().reveal().cancel().finish()
+    Story(database).buy().replace()
+    close_statements(database, PLACED_AT + timedelta(days=1))
+
+    feed = (await portal.get("/api/v1/events", INTEGRATOR)).json()["items"]
+
+    assert {item["type"] for item in feed} == set(OutgoingType)
+    for item in feed:
+        data = OUTGOING_DATA[item["type"]].model_validate_json(json.dumps(item["data"]))
+        assert data.facts() == item["data"]
+
+
+async def test_events_are_numbered_by_what_they_are_about(
+    portal: Portal, database: Database
+) -> None:
+    stories = [Story(database).buy() for _ in range(2)]
+    await portal.get("/api/v1/events", INTEGRATOR)
+    for story in stories:
+        story.cancel().finish()
+    (closed,) = close_statements(database, PLACED_AT + timedelta(days=1))
+
+    feed = (await portal.get("/api/v1/events", INTEGRATOR)).json()["items"]
+
+    numbers = defaultdict(list)
+    for item in feed:
+        numbers[item["subject"]].append(item["sequence"])
+    counted = [f"{number:010d}" for number in range(1, 7)]
+    assert numbers == {story.order_id: counted for story in stories} | {closed.id: counted[:1]}
+    assert "customerid" not in feed[-1]
+    assert feed[-1]["data"]["credit_note_ids"] == []
 
 
 async def test_the_feed_goes_on_where_it_was(portal: Portal, database: Database) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
+from storage.event import place_new
 from tests.factories import PLACED_AT, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
@@ -30,6 +31,8 @@ class Scene:
         # Between the charges and the first reversal, so that the later statements come with credit notes.
         (first,) = close_statements(database, PLACED_AT + timedelta(minutes=3, seconds=30))
         (later,) = close_statements(database, PLACED_AT + timedelta(minutes=38))
+        with database.transaction() as connection:
+            place_new(connection)
         self.statements: dict[str, object] = {
             "first_statement": first.id,
             "later_statement": later.id,

@@ -8,6 +8,7 @@ from storage.engine import constraint_of
 from tests.storage.conftest import Scene
 from tests.storage.guards.case import CASES
 from tests.storage.guards.decision import DECISIONS
+from tests.storage.guards.delivery import DELIVERIES
 from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
 from tests.storage.guards.product_key import KEYS
@@ -24,6 +25,7 @@ GUARDS = {
         ("case", CASES),
         ("key", KEYS),
         ("download", DOWNLOADS),
+        ("delivery", DELIVERIES),
         ("replacement", REPLACEMENTS),
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
