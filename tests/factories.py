@@ -5,14 +5,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from demo.load import load_policies
 from models.cancellation import CancellationRequest
-from models.catalogue import Family
 from models.decision import DecisionAttempt, Verdict
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.invitation import InvitationUse
 from models.order import OrderDraft, OrderLineDraft
-from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.product_key import RevealRequest
 from models.step import ActedStep, Step
@@ -304,17 +301,3 @@ class Story(Leak):
             found = principal_of(connection, user_id)
         assert found is not None
         return found
-
-
-def two_people(**changes: Any) -> CancellationPolicy:
-    """Terms for `SEVERAL`: two approvers, whatever the amount."""
-    shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
-    terms = {"id": "pol_several_1", "skus": (SEVERAL,), "approval": {"mode": "two_approvers"}}
-    return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)
-
-
-def single_units(**changes: Any) -> CancellationPolicy:
-    """Terms for `PARTS`: some units may go."""
-    shipped = next(policy for policy in load_policies() if policy.family is Family.PERPETUAL)
-    terms = {"id": "pol_parts_1", "skus": (PARTS,), "partial_quantity": True}
-    return CancellationPolicy.model_validate(shipped.model_dump() | terms | changes)

@@ -27,11 +27,12 @@ from storage.engine import Database
 from storage.key_import import add_keys
 from storage.policy import add_policies
 from storage.verify import verify
-from tests.factories import PER_LINE, two_people
+from tests.factories import PER_LINE
 from tests.fixtures.counter import eventually
 from tests.fixtures.end_state import end_state, is_recorded, steps_of
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.survivors import HURRIED, STORIES, Survivor
+from tests.fixtures.terms import two_people
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import unmanned

@@ -1,8 +1,9 @@
 """Several approvers over the API: 202 until the last of them agrees, the same answer to a repeat, one verdict."""
 
 from storage.policy import add_policies
-from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL, two_people
+from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL
 from tests.fixtures.stack import Stack, money
+from tests.fixtures.terms import two_people
 
 APPROVED = {"verdict": "approved"}
 

@@ -28,8 +28,8 @@ from tests.factories import (
     PLACED_AT,
     SEVERAL,
     Story,
-    two_people,
 )
+from tests.fixtures.terms import two_people
 
 SHIPPED = Path(demo.__path__[0])
 DAY, INSTANT, MINUTE = timedelta(days=1), timedelta(microseconds=1), timedelta(minutes=1)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from storage.policy import add_policies
-from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL, two_people
+from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL
 from tests.fixtures.stack import Answer, Stack
+from tests.fixtures.terms import two_people
 
 APPROVED = {"verdict": "approved"}
 

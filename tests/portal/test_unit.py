@@ -3,8 +3,9 @@
 from typing import Any
 
 from storage.policy import add_policies
-from tests.factories import APPROVER, BUYER, PARTS, single_units
+from tests.factories import APPROVER, BUYER, PARTS
 from tests.fixtures.stack import Caller, Stack, form_of, money
+from tests.fixtures.terms import single_units
 
 PRICE = 108_999
 

@@ -18,16 +18,8 @@ from storage.cancellation_view import find_cancellation, find_decision
 from storage.engine import Database
 from storage.policy import add_policies, policy_document
 from storage.verify import verify
-from tests.factories import (
-    APPROVER,
-    BOTH,
-    BUYER,
-    OPERATOR,
-    OTHER_APPROVER,
-    SEVERAL,
-    Story,
-    two_people,
-)
+from tests.factories import APPROVER, BOTH, BUYER, OPERATOR, OTHER_APPROVER, SEVERAL, Story
+from tests.fixtures.terms import two_people
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from rules.replay import candidate_for
 from storage import replay
 from storage.engine import Database
 from storage.policy import add_policies, list_policies, policies_in_force
-from tests.factories import Story, two_people
+from tests.factories import Story
+from tests.fixtures.terms import two_people
 
 products = table(ProductRow)
 

@@ -26,9 +26,9 @@ from tests.factories import (
     PARTS,
     PER_UNIT,
     Story,
-    single_units,
 )
 from tests.fixtures.closing import ISSUER, broken, close_statements
+from tests.fixtures.terms import single_units
 
 MARCH, APRIL, MAY, JUNE = (datetime(2026, month, 1, tzinfo=UTC) for month in (3, 4, 5, 6))
 IN_MARCH = datetime(2026, 3, 30, 10, tzinfo=UTC)

@@ -25,8 +25,9 @@ from storage.policy import add_policies
 from storage.quote import quote_software
 from storage.software_view import find_software
 from storage.verify import verify
-from tests.factories import BUYER, PARTS, PER_LINE, PER_UNIT, PLACED_AT, Story, single_units
+from tests.factories import BUYER, PARTS, PER_LINE, PER_UNIT, PLACED_AT, Story
 from tests.fixtures.postgres import copy_of
+from tests.fixtures.terms import single_units
 
 PRICE = 108_999
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from models.errors import KeydeskError
 from storage.engine import Database, constraint_of
 from storage.policy import add_policies
-from tests.factories import PARTS, Story, single_units
+from tests.factories import PARTS, Story
+from tests.fixtures.terms import single_units
 from tests.storage.guards.case import part
 from tests.storage.guards.shape import credit
 

@@ -18,11 +18,11 @@ from storage.engine import Database
 from storage.migration import upgrade
 from storage.policy import add_policies
 from storage.seed import load
-from tests.factories import single_units, two_people
 from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.temporal import skipping_server
+from tests.fixtures.terms import single_units, two_people
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.worker import house
 from tests.workflows.scenarios import SCENARIOS, ruling

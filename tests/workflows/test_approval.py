@@ -15,8 +15,9 @@ from models.money import Money
 from models.notice import NoticeKind
 from storage.engine import Database
 from storage.policy import add_policies
-from tests.factories import APPROVER, BOTH, OTHER_APPROVER, SEVERAL, two_people
+from tests.factories import APPROVER, BOTH, OTHER_APPROVER, SEVERAL
 from tests.fixtures.counter import Counter
+from tests.fixtures.terms import two_people
 from tests.fixtures.worker import house
 
 STAGES = [{"name": "desk"}, {"name": "finance", "approvers": 2}]
