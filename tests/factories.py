@@ -15,15 +15,12 @@ from models.product_key import RevealRequest
 from models.step import ActedStep, Step
 from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
-from models.tables.record import OutboxRow
 from models.ticket import Contact
-from rules.invitation import INVITING
 from storage import (
     approval,
     cancellation,
     credit,
     decision,
-    invitation,
     ledger,
     order,
     product_key,
@@ -35,6 +32,7 @@ from storage.engine import Database
 from storage.principal import principal_of
 from storage.product_file import files_of
 from storage.reveal import Allowance, reveal_key
+from tests.fixtures.invitations import first_invitation
 from tests.fixtures.leak import Leak
 from tests.fixtures.ring import CIPHER
 
@@ -225,20 +223,7 @@ class Story(Leak):
 
     def invitation(self, user_id: str = APPROVER) -> InvitationUse:
         """What the first mail that asked this person to decide the case stands for."""
-        mails = table(OutboxRow)
-        asked = mails.c.facts["cancellation_id"].astext == self.cancellation_id
-        with self.database.reading() as connection:
-            notice_id = connection.execute(
-                select(mails.c.id)
-                .where(asked, mails.c.recipient_id == user_id, mails.c.kind.in_(sorted(INVITING)))
-                .order_by(mails.c.sequence)
-                .limit(1)
-            ).scalar_one()
-            token = invitation.invitation_token(connection, notice_id, CIPHER)
-            assert token is not None
-            use = invitation.open_invitation(connection, token, CIPHER)
-        assert use is not None
-        return use
+        return first_invitation(self.database, self.cancellation_id, user_id)
 
     def suspend(self) -> "Story":
         """The key stops working."""
