@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from models.base import Message, Value
 from models.money import Money
-from models.text import Paragraph
+from models.text import Identifier, Paragraph
 
 
 class Verdict(StrEnum):
@@ -28,15 +28,21 @@ class DecisionDraft(Value):
     verdict: Literal["approved", "declined"]
     amount: Money | None = None
     note: Paragraph | None = None
+    reason_code: Identifier | None = Field(
+        default=None,
+        description="With a decline: one of the `decline_reasons` of the line's policy; left out, `other`.",
+    )
     revision: Revision | None = Field(
         default=None,
         description="The `revision` of the case as you saw it: if it has moved since, nothing is decided.",
     )
 
     @model_validator(mode="after")
-    def _only_approvals_have_amounts(self) -> Self:
+    def _amounts_approve_and_reasons_decline(self) -> Self:
         if self.verdict == "declined" and self.amount is not None:
             raise ValueError("an amount goes with an approval only")
+        if self.verdict == "approved" and self.reason_code is not None:
+            raise ValueError("a reason code goes with a decline only")
         return self
 
 
@@ -49,6 +55,7 @@ class Decision(Value):
     decided_by: str
     amount: Money | None
     note: str | None
+    reason_code: str | None = Field(default=None, description="Why it was declined.")
     decided_at: AwareDatetime
     automatic: bool
 
@@ -64,6 +71,7 @@ class DecisionAttempt(Message):
     actor_id: str
     verdict: Verdict
     amount_minor: int | None = None
+    reason_code: str | None = None
     revision: int | None = None
 
 

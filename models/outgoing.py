@@ -67,6 +67,7 @@ class CancellationDecided(OutgoingData):
     order_id: str
     quantity: int = Field(description="Units that the verdict is about.")
     verdict: Verdict
+    reason_code: str | None = Field(default=None, description="Why it was declined.")
 
 
 class KeyRevealed(OutgoingData):

@@ -34,7 +34,7 @@ class LinkTerms(Value):
 
 
 class OfferedReason(Value):
-    """A reason for a refund that the form offers, in both languages."""
+    """A reason for a refund, or for declining one, that people choose from, in both languages."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     en: Line
@@ -50,6 +50,26 @@ USUAL_REASONS = (
     OfferedReason(code="other", en="Another reason", cs="Jiný důvod"),
 )
 """What the form offers where a policy lists no reasons of its own."""
+
+OTHER_REASON = "other"
+"""The reason of a decline that names none, where the policy lists it."""
+
+USUAL_DECLINE_REASONS = (
+    OfferedReason(code="software_used", en="The software was used", cs="Software byl použit"),
+    OfferedReason(
+        code="reason_not_accepted",
+        en="The reason is not one we refund for",
+        cs="Z tohoto důvodu se peníze nevracejí",
+    ),
+    OfferedReason(
+        code="evidence_missing", en="What we asked for is missing", cs="Chybí, co jsme žádali"
+    ),
+    OfferedReason(
+        code="too_many_refunds", en="Too many refunds before", cs="Příliš mnoho vratek předtím"
+    ),
+    OfferedReason(code=OTHER_REASON, en="Another reason", cs="Jiný důvod"),
+)
+"""What an approver who declines chooses from where a policy lists no reasons of its own."""
 
 
 class CancellationPolicy(Value):
@@ -72,6 +92,7 @@ class CancellationPolicy(Value):
     )
     reveal_reason_required: bool = False
     reasons: tuple[OfferedReason, ...] = Field(default=USUAL_REASONS, min_length=1)
+    decline_reasons: tuple[OfferedReason, ...] = Field(default=USUAL_DECLINE_REASONS, min_length=1)
     links: LinkTerms = LinkTerms()
     approval: ApprovalPlan = ApprovalPlan()
     remind_before_close: timedelta = timedelta(days=7)
@@ -90,7 +111,7 @@ class CancellationPolicy(Value):
             raise ValueError("SKUs are listed once each, in alphabetical order")
         return skus
 
-    @field_validator("reasons")
+    @field_validator("reasons", "decline_reasons")
     @classmethod
     def _reasons_once(cls, reasons: tuple[OfferedReason, ...]) -> tuple[OfferedReason, ...]:
         codes = [reason.code for reason in reasons]
@@ -107,6 +128,11 @@ class CancellationPolicy(Value):
         """Whether a reason is one of those offered."""
         return any(reason.code == reason_code for reason in self.reasons)
 
+    def decline_reason(self, reason_code: str | None) -> OfferedReason | None:
+        """The listed reason for a decline with this code; the one that says `other` for no code."""
+        wanted = OTHER_REASON if reason_code is None else reason_code
+        return next((reason for reason in self.decline_reasons if reason.code == wanted), None)
+
 
 ADDED_LATER: dict[str, tuple[str, ...]] = {
     "": (
@@ -115,6 +141,7 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
         "partial_quantity",
         "reveal_reason_required",
         "reasons",
+        "decline_reasons",
         "links",
     ),
     "approval": ("stages", "by_amount"),

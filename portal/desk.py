@@ -100,6 +100,7 @@ class Desk:
         attempt = _attempt(case, receipt, principal, Verdict(draft.verdict)).model_copy(
             update={
                 "amount_minor": None if draft.amount is None else draft.amount.amount_minor,
+                "reason_code": await self._decline_reason(case, draft),
                 "revision": draft.revision,
             }
         )
@@ -108,6 +109,13 @@ class Desk:
         except Stale as refusal:
             await run_in_threadpool(forget_receipt, self.database, receipt.resource_id)
             raise await since(self.database, case, draft.revision, refusal) from refusal
+
+    async def _decline_reason(self, case: Cancellation, draft: DecisionDraft) -> str | None:
+        if draft.verdict != "declined":
+            return None
+        return await run_in_threadpool(
+            decision.decline_reason, self.database, case.id, draft.reason_code
+        )
 
     async def withdraw(
         self, cancellation_id: str, note: str | None, receipt: Receipt, principal: Principal

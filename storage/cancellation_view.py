@@ -97,6 +97,7 @@ def find_decision(connection: Connection, cancellation_id: str) -> Decision | No
         decided_by=row.decided_by,
         amount=amount,
         note=row.note,
+        reason_code=row.reason_code,
         decided_at=row.decided_at,
         automatic=row.automatic,
     )

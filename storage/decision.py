@@ -8,10 +8,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from models.cancellation import CancellationStatus
 from models.decision import DecisionAttempt, DecisionRecord, Verdict
+from models.errors import Invalid
 from models.ids import POLICY_USER, SYSTEM_USER
 from models.invitation import InvitationUse
 from models.notice import NoticeKind
 from models.outgoing import CancellationDecided
+from models.policy import CancellationPolicy
 from models.principal import Role
 from models.step import Step
 from models.tables.cancellation import DecisionAttemptRow
@@ -66,6 +68,7 @@ def note_attempt(
                 verdict=attempt.verdict,
                 amount_minor=attempt.amount_minor,
                 note=note,
+                reason_code=attempt.reason_code,
                 attempted_at=attempted_at,
             )
             .on_conflict_do_nothing()
@@ -98,6 +101,7 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
                 [case.requester_id],
                 **case_book.facts(case),
                 note_given=note_given,
+                **_reason(case, attempt),
             )
         effect.publish(
             CancellationDecided(
@@ -105,10 +109,15 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
                 order_id=case.order_id,
                 quantity=case.quantity,
                 verdict=attempt.verdict,
+                reason_code=attempt.reason_code,
             )
         )
         effect.audit(
-            attempt.actor_id, f"cancellation.{attempt.verdict}", case.id, amount_minor=amount
+            attempt.actor_id,
+            f"cancellation.{attempt.verdict}",
+            case.id,
+            amount_minor=amount,
+            reason_code=attempt.reason_code,
         )
         return effect.conclude(
             attempt.actor_id,
@@ -124,6 +133,31 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
         )
 
     return perform(database, step, "record_decision", DecisionRecord, work)
+
+
+def decline_reason(database: Database, cancellation_id: str, reason_code: str | None) -> str:
+    """The code to record with a decline; Invalid unless the policy frozen on the line lists it."""
+    with database.reading() as connection:
+        case = case_book.load_case(connection, cancellation_id)
+    policy = CancellationPolicy.model_validate(case.policy)
+    reason = policy.decline_reason(reason_code)
+    if reason is not None:
+        return reason.code
+    offered = [listed.code for listed in policy.decline_reasons]
+    raise Invalid(
+        "decline_reason_not_offered",
+        f"A decline gives one of the reasons of the line's policy: {', '.join(offered)}.",
+        offered=offered,
+    )
+
+
+def _reason(case: Row[Any], attempt: DecisionAttempt) -> dict[str, str]:
+    """What the notice says about why, in both languages; nothing unless the case was declined for a reason."""
+    if attempt.reason_code is None:
+        return {}
+    policy = CancellationPolicy.model_validate(case.policy)
+    reason = policy.decline_reason(attempt.reason_code)
+    return {} if reason is None else {"reason_en": reason.en, "reason_cs": reason.cs}
 
 
 def _amount(connection: Connection, case: Row[Any], attempt: DecisionAttempt) -> int | None:
@@ -189,6 +223,7 @@ def _insert(
             verdict=attempt.verdict,
             amount_minor=amount,
             note=select(attempts.c.note).where(attempts.c.id == attempt.id).scalar_subquery(),
+            reason_code=attempt.reason_code,
             decided_at=at,
             automatic=attempt.actor_id in (POLICY_USER, SYSTEM_USER),
         )

@@ -95,6 +95,7 @@ class DecisionAttemptRow(Row, table=True):
     verdict: str = Field(sa_type=TEXT)
     amount_minor: int | None = Field(default=None, sa_type=AMOUNT)
     note: str | None = Field(default=None, sa_type=TEXT)
+    reason_code: str | None = Field(default=None, sa_type=TEXT)
     attempted_at: datetime = Field(sa_type=INSTANT)
 
 
@@ -116,6 +117,7 @@ class DecisionRow(Row, table=True):
             "(verdict = 'approved') = (amount_minor IS NOT NULL)", name="amount_if_approved"
         ),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("reason_code IS NULL OR verdict = 'declined'", name="reason_of_decline"),
         CheckConstraint(
             "automatic = (decided_by IN ('usr_policy', 'usr_system'))", name="automatic"
         ),
@@ -128,6 +130,7 @@ class DecisionRow(Row, table=True):
     verdict: str = Field(sa_type=TEXT)
     amount_minor: int | None = Field(default=None, sa_type=AMOUNT)
     note: str | None = Field(default=None, sa_type=TEXT)
+    reason_code: str | None = Field(default=None, sa_type=TEXT)
     decided_at: datetime = Field(sa_type=INSTANT)
     automatic: bool = False
 

@@ -1,16 +1,21 @@
-"""Decisions over the API on a view that may be stale: what moved is told, and nothing is decided."""
+"""Decisions over the API: on a view that may be stale, and for reasons that the policy lists."""
 
 import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from models.policy import USUAL_DECLINE_REASONS
+from models.tables.column import table
+from models.tables.record import OutboxRow
 from storage.policy import add_policies
 from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL
 from tests.fixtures.stack import Answer, Stack
 from tests.fixtures.terms import two_people
 
 APPROVED = {"verdict": "approved"}
+outbox = table(OutboxRow)
 
 
 async def decide(
@@ -79,3 +84,35 @@ async def test_of_two_who_saw_the_same_the_second_has_a_stale_view(stack: Stack)
     assert (await decide(stack, case, late, revision=case["revision"])).status == 201
     await stack.case(case["id"], "completed")
     stack.assert_book_is_right()
+
+
+@pytest.mark.parametrize(("given", "kept"), [("software_used", "software_used"), (None, "other")])
+async def test_a_decline_says_why_by_a_listed_reason(
+    stack: Stack, given: str | None, kept: str
+) -> None:
+    case = await stack.waiting_case(stack.story().buy(), BUYER)
+    why = {} if given is None else {"reason_code": given}
+
+    declined = await decide(stack, case, verdict="declined", **why)
+
+    assert (declined.status, declined.body["reason_code"]) == (201, kept)
+    told = (await stack.caller(BUYER).get("/events", limit="200")).body["items"]
+    (event,) = (event for event in told if event["type"] == "keydesk.cancellation.decided.v1")
+    assert event["data"]["reason_code"] == kept
+    with stack.database.reading() as connection:
+        notice = select(outbox.c.facts).where(outbox.c.kind == "cancellation_declined")
+        facts = connection.execute(notice).scalar_one()
+    usual = {reason.code: reason for reason in USUAL_DECLINE_REASONS}
+    assert (facts["reason_en"], facts["reason_cs"]) == (usual[kept].en, usual[kept].cs)
+
+
+async def test_a_reason_nobody_listed_declines_nothing(stack: Stack) -> None:
+    case = await stack.waiting_case(stack.story().buy(), BUYER)
+
+    unlisted = await decide(stack, case, verdict="declined", reason_code="i_do_not_like_it")
+    approving = await decide(stack, case, reason_code="software_used")
+
+    offered = [reason.code for reason in USUAL_DECLINE_REASONS]
+    assert (unlisted.code, unlisted.body["offered"]) == ("422 decline_reason_not_offered", offered)
+    assert approving.code == "422 invalid_request"
+    assert (await decide(stack, case)).status == 201

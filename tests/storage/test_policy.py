@@ -159,6 +159,7 @@ def test_what_was_added_later_changes_no_hash_of_what_ships() -> None:
         {"skus": (PER_LINE,)},
         {"refuse_started_download": True},
         {"reveal_reason_required": True},
+        {"decline_reasons": [{"code": "no", "en": "No", "cs": "Ne"}]},
         {"links": LinkTerms(max_uses=5)},
         {"approval": {"mode": ApprovalMode.TWO_APPROVERS}},
     ],

@@ -145,6 +145,13 @@ DECISIONS = (
         "ck_decisions_amount_if_approved",
     ),
     Guard(
+        "an approval with the reason of a decline",
+        decide("waiting_case", "usr_bob_approver")
+        .replace("automatic)", "automatic, reason_code)")
+        .replace("false FROM", "false, 'other' FROM"),
+        "ck_decisions_reason_of_decline",
+    ),
+    Guard(
         "a person's decision called automatic",
         decide("waiting_case", "usr_bob_approver").replace("false FROM", "true FROM"),
         "ck_decisions_automatic",
