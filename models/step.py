@@ -8,7 +8,11 @@ from models.ticket import NoteRef
 
 
 class Step(Message):
-    """One effect on one case; `at` is the workflow's time, never the worker's."""
+    """One effect on one case; `at` is the workflow's time, never the worker's.
+
+    `order_id` is the stream that it stands in, whose effects happen one after the other: an inquiry, which
+    may be about no order, is a stream of its own under the ticket's id.
+    """
 
     subject_id: str
     order_id: str

@@ -12,10 +12,11 @@ from models.text import Line
 
 
 class TicketKind(StrEnum):
-    """What the ticket is about."""
+    """What the ticket is about: a cancellation, an order that waits for keys, or something else, an inquiry."""
 
     CANCELLATION = "cancellation"
     INCIDENT = "incident"
+    INQUIRY = "inquiry"
 
 
 class TicketStatus(StrEnum):
@@ -48,16 +49,37 @@ class Impact(StrEnum):
 
 
 class ProblemType(StrEnum):
-    """The form's problem type; a cancellation's is fixed by the seed."""
+    """The form's problem type; a cancellation's is fixed by the seed, an incident's by the house."""
 
     CSP_PURCHASE_AND_REFUND = "csp_purchase_and_refund_on_behalf_of_customers"
     KEY_STOCK = "product_key_stock"
+    PRODUCT_KEYS = "product_keys"
+    DOWNLOADS = "downloads"
+    ORDERS = "orders"
+    BILLING = "billing"
+    ACCESS = "access"
+    OTHER = "other"
 
 
 PROBLEM_TYPE_TITLES = {
     ProblemType.CSP_PURCHASE_AND_REFUND: "CSP purchase and refund on behalf of customers",
     ProblemType.KEY_STOCK: "Product keys out of stock",
+    ProblemType.PRODUCT_KEYS: "Product keys",
+    ProblemType.DOWNLOADS: "Downloads",
+    ProblemType.ORDERS: "Orders",
+    ProblemType.BILLING: "Statements and billing",
+    ProblemType.ACCESS: "Sign-in and access",
+    ProblemType.OTHER: "Something else",
 }
+
+
+class ResponseState(StrEnum):
+    """The clock of the first response: still running, stopped in time, or too late (answered or not)."""
+
+    DUE = "due"
+    MET = "met"
+    LATE = "late"
+
 
 Email = Annotated[
     str,
@@ -79,10 +101,11 @@ class Contact(Value):
 
 
 class Audience(StrEnum):
-    """Who may read a note."""
+    """Who may read a note: house staff, the partner's people too, or the customer's global admin too."""
 
     INTERNAL = "internal"
     PARTNER = "partner"
+    CUSTOMER = "customer"
 
 
 class TicketNote(Value):
@@ -96,7 +119,11 @@ class TicketNote(Value):
 
 
 class Ticket(Value):
-    """A ticket as the API shows it; `number` is the one people quote."""
+    """A ticket as the API shows it; `number` is the one people quote.
+
+    An inquiry may be about no order, or not even about a customer. `response` is how its clock stood when
+    it was read.
+    """
 
     id: str
     number: int
@@ -108,16 +135,24 @@ class Ticket(Value):
     title: str
     description: str
     cancellation_id: str | None
-    order_id: str
-    order_number: int
+    order_id: str | None
+    order_number: int | None
     partner_id: str
-    customer_id: str
-    customer_tenant: str
+    customer_id: str | None
+    customer_tenant: str | None
     requested_amount: Money | None
     reason: str | None
     contact: Contact | None
+    opened_by: str
     opened_at: AwareDatetime
     respond_by: AwareDatetime
+    response: ResponseState
+    first_response_at: AwareDatetime | None
+    first_response_by: str | None
+    assignee_id: str | None
+    escalated_at: AwareDatetime | None
+    resolved_at: AwareDatetime | None
+    closes_at: AwareDatetime | None
     closed_at: AwareDatetime | None
     notes: tuple[TicketNote, ...] = ()
 

@@ -27,7 +27,7 @@ from portal.lookup import Lookup
 from portal.replacement import ReplacementDesk
 from rules.permission import Act, require, require_internal
 from storage import cancellation as cancellation_book
-from storage import decision, order, ticket_view
+from storage import decision, order, ticket_note
 from storage.engine import Database
 from storage.receipt import forget_receipt
 from workflows.cancellation import CancellationWorkflow
@@ -175,7 +175,7 @@ class Desk:
     ) -> None:
         def check() -> None:
             with self.database.reading() as connection:
-                ticket_view.require_conversation(
+                ticket_note.require_conversation(
                     connection, principal, ticket_id, receipt.resource_id, question=question
                 )
 
@@ -200,7 +200,7 @@ class Desk:
             text=text,
             written_at=receipt.received_at,
         )
-        await run_in_threadpool(ticket_view.write_note, self.database, principal, ticket_id, note)
+        await run_in_threadpool(ticket_note.write_note, self.database, principal, ticket_id, note)
         return note
 
     async def retry_cancellation(

@@ -1,8 +1,11 @@
-"""Tickets: the description the seed's form asks for, and the status that follows from the case."""
+"""Tickets: the description the seed's form asks for, the status that follows from the facts, the first response."""
+
+from datetime import datetime
 
 from models.cancellation import CancellationStatus
 from models.money import Money
-from models.ticket import TicketStatus
+from models.principal import Principal, Role
+from models.ticket import Audience, ResponseState, TicketStatus
 
 _STATUSES: dict[CancellationStatus, TicketStatus] = {
     CancellationStatus.RECEIVED: TicketStatus.OPEN,
@@ -51,3 +54,30 @@ def status_of(
     if waiting_for_requester and derived is TicketStatus.WAITING_FOR_APPROVAL:
         return TicketStatus.WAITING_FOR_REQUESTER
     return derived
+
+
+def status_of_inquiry(
+    *, resolved: bool, waiting_for_requester: bool, needs_attention: bool
+) -> TicketStatus:
+    """The status of an inquiry that is not closed."""
+    if resolved:
+        return TicketStatus.RESOLVED
+    if needs_attention:
+        return TicketStatus.NEEDS_ATTENTION
+    return TicketStatus.WAITING_FOR_REQUESTER if waiting_for_requester else TicketStatus.OPEN
+
+
+def response_state(
+    *, respond_by: datetime, answered_at: datetime | None, now: datetime
+) -> ResponseState:
+    """How the clock stands; `answered_at` is the first response or, of a ticket that needed none, its end."""
+    if (answered_at or now) > respond_by:
+        return ResponseState.LATE
+    return ResponseState.DUE if answered_at is None else ResponseState.MET
+
+
+def is_response(author: Principal, opened_by: str, audience: Audience) -> bool:
+    """Whether a note stops the clock: it reaches who asked, and comes from the house or an approver."""
+    if author.user_id == opened_by or audience is Audience.INTERNAL:
+        return False
+    return author.is_staff or Role.REFUND_APPROVER in author.roles

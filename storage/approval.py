@@ -22,6 +22,7 @@ from storage import case as case_book
 from storage import principal as people
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.first_response import note_response
 from storage.revision import revision_of
 
 approvals = table(ApprovalRow)
@@ -144,6 +145,7 @@ def _note(
             approved_at=effect.at,
         )
     )
+    note_response(effect.connection, case.ticket_id, attempt.actor_id, effect.at)
     missing = max(rule.approvals_needed - number, 0)
     if missing:
         _ask_others(effect, case, {*(row.approved_by for row in given), attempt.actor_id})

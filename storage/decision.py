@@ -23,6 +23,7 @@ from storage import case as case_book
 from storage import ticket as ticket_book
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.first_response import note_response
 from storage.invitation import use_invitation
 
 attempts = table(DecisionAttemptRow)
@@ -93,6 +94,8 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
         amount = _amount(connection, case, attempt)
         _insert(connection, case, attempt, amount, step.at)
         case_book.set_status(connection, step, _STATUS[attempt.verdict])
+        if _is_by_approver(attempt):
+            note_response(connection, case.ticket_id, attempt.actor_id, step.at)
         if attempt.verdict is not Verdict.APPROVED:
             ticket_book.close(connection, case.ticket_id, step.at)
             note_given = _note(connection, attempt.id) is not None
@@ -158,6 +161,12 @@ def _reason(case: Row[Any], attempt: DecisionAttempt) -> dict[str, str]:
     policy = CancellationPolicy.model_validate(case.policy)
     reason = policy.decline_reason(attempt.reason_code)
     return {} if reason is None else {"reason_en": reason.en, "reason_cs": reason.cs}
+
+
+def _is_by_approver(attempt: DecisionAttempt) -> bool:
+    return (
+        attempt.verdict in (Verdict.APPROVED, Verdict.DECLINED) and attempt.actor_id != POLICY_USER
+    )
 
 
 def _amount(connection: Connection, case: Row[Any], attempt: DecisionAttempt) -> int | None:

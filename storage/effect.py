@@ -49,18 +49,18 @@ class Effect:
         self.at = step.at
         self._at_text = step.at.isoformat()
         self.partner_id = ""
-        self.customer_id = ""
+        self.customer_id: str | None = ""
         self._outbox: list[dict[str, Any]] = []
         self._audit: list[dict[str, Any]] = []
         self._concluded: dict[str, Any] | None = None
 
-    def belongs_to(self, partner_id: str, customer_id: str) -> None:
-        """Name the partner and customer that audit and messages are written for."""
+    def belongs_to(self, partner_id: str, customer_id: str | None) -> None:
+        """Name the partner and customer that audit and messages are written for; an inquiry may concern none."""
         self.partner_id = partner_id
         self.customer_id = customer_id
 
     def audit(self, actor_id: str, action: str, subject_id: str, **details: Any) -> None:
-        """Add a row to the order's audit chain; no secrets, no contact data."""
+        """Add a row to the audit chain of the order or inquiry; no secrets, no contact data."""
         self._audit.append(
             {
                 "stream": self.order_id,

@@ -26,8 +26,11 @@ from storage import principal as people
 from storage.approval import rule_of
 from storage.effect import Effect, perform
 from storage.engine import Database
+from storage.first_response import note_response, response_due
 
 tickets = case_book.tickets
+SHOWN = [column for column in tickets.c if column.name != "words"]
+"""A ticket without the words that it is found by."""
 
 
 def create_ticket(database: Database, step: Step) -> TicketReceipt:
@@ -37,8 +40,9 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
         effect.belongs_to(case.partner_id, case.customer_id)
+        due = response_due(connection, case.partner_id, Impact(case.impact), step.at)
         ticket = connection.execute(
-            insert(tickets).values(_cancellation_ticket(case, step.at)).returning(tickets)
+            insert(tickets).values(_cancellation_ticket(case, step.at, due)).returning(*SHOWN)
         ).one()
         case_book.set_status(connection, step, CancellationStatus.PENDING_APPROVAL)
         facts = case_book.facts(case) | {
@@ -73,7 +77,7 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
     return perform(database, step, "create_ticket", TicketReceipt, work)
 
 
-def _cancellation_ticket(case: Row[Any], at: datetime) -> dict[str, Any]:
+def _cancellation_ticket(case: Row[Any], at: datetime, due: datetime) -> dict[str, Any]:
     problem = ProblemType.CSP_PURCHASE_AND_REFUND
     amount = Money(amount_minor=case.requested_minor, currency=case.currency)
     return {
@@ -102,8 +106,9 @@ def _cancellation_ticket(case: Row[Any], at: datetime) -> dict[str, Any]:
         "contact_name": case.contact_name,
         "contact_email": case.contact_email,
         "contact_phone": case.contact_phone,
+        "opened_by": case.requester_id,
         "opened_at": at,
-        "respond_by": at + Impact(case.impact).respond_within,
+        "respond_by": due,
         "waiting_for_requester": False,
     }
 
@@ -128,6 +133,8 @@ def _nudge(database: Database, step: Step, name: str, kind: NoticeKind) -> Done:
         if escalated:
             readers |= set(people.operators(effect.connection))
         effect.tell(kind, sorted(readers), **case_book.facts(case))
+        if escalated:
+            _set(effect.connection, case.ticket_id, escalated_at=step.at)
         effect.audit(SYSTEM_USER, f"ticket.{kind}", case.ticket_id)
         sentence = "The case was escalated." if escalated else "The approvers were reminded."
         return effect.conclude(SYSTEM_USER, sentence, Done(), cancellation_id=case.id)
@@ -144,7 +151,8 @@ def ask_requester(database: Database, step: Step, note: NoteRef) -> Done:
             # A decision was faster; a closed case is not asked and does not wait.
             return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
-        _set_waiting(effect.connection, case.ticket_id, waiting=True)
+        _set(effect.connection, case.ticket_id, waiting_for_requester=True)
+        note_response(effect.connection, case.ticket_id, note.actor_id, step.at)
         effect.tell(NoticeKind.QUESTION_ASKED, [case.requester_id], **case_book.facts(case))
         effect.audit(note.actor_id, "ticket.question_asked", case.ticket_id, note_id=note.note_id)
         return effect.conclude(
@@ -163,7 +171,7 @@ def take_answer(database: Database, step: Step, note: NoteRef) -> Done:
         if case.status != CancellationStatus.PENDING_APPROVAL:
             return Done(done=False)
         effect.belongs_to(case.partner_id, case.customer_id)
-        _set_waiting(connection, case.ticket_id, waiting=False)
+        _set(connection, case.ticket_id, waiting_for_requester=False)
         approvers = people.approvers_for(connection, case.partner_id)
         effect.tell(NoticeKind.QUESTION_ANSWERED, approvers, **case_book.facts(case))
         effect.audit(
@@ -176,10 +184,8 @@ def take_answer(database: Database, step: Step, note: NoteRef) -> Done:
     return perform(database, step, f"take_answer:{note.note_id}", Done, work)
 
 
-def _set_waiting(connection: Connection, ticket_id: str, *, waiting: bool) -> None:
-    connection.execute(
-        update(tickets).where(tickets.c.id == ticket_id).values(waiting_for_requester=waiting)
-    )
+def _set(connection: Connection, ticket_id: str, **values: Any) -> None:
+    connection.execute(update(tickets).where(tickets.c.id == ticket_id).values(**values))
 
 
 def flag_attention(database: Database, step: NumberedStep, problem: str | None) -> Done:
@@ -262,11 +268,12 @@ def open_stock_incident(database: Database, step: Step, missing_skus: tuple[str,
                 impact=Impact.CRITICAL,
                 title=f"{PROBLEM_TYPE_TITLES[problem]}: order {order.number} waits",
                 description=f"No free product key for {skus}. Import keys; the order goes on by itself.",
+                opened_by=SYSTEM_USER,
                 opened_at=step.at,
-                respond_by=step.at + Impact.CRITICAL.respond_within,
+                respond_by=response_due(connection, order.partner_id, Impact.CRITICAL, step.at),
                 waiting_for_requester=False,
             )
-            .returning(tickets)
+            .returning(*SHOWN)
         ).one()
         facts = order_book.facts(order) | {"ticket_number": ticket.number, "skus": skus}
         effect.tell(NoticeKind.STOCK_MISSING, people.operators(connection), **facts)

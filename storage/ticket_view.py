@@ -1,50 +1,45 @@
-"""Tickets as the doors show them, and the notes people write."""
+"""Tickets as the doors show them."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, tuple_
+from sqlalchemy import Connection, Row, Select, select, tuple_
 
-from models.cancellation import CancellationStatus
-from models.errors import NotFound, Refused
 from models.money import Money
 from models.principal import Principal
-from models.step import Done, Step
-from models.tables.column import table
-from models.tables.ticket import TicketNoteRow
-from models.ticket import Audience, Contact, Impact, Ticket, TicketNote, TicketStatus
-from rules.permission import may_see_internal
-from rules.ticket import status_of
+from models.ticket import Contact, Impact, Ticket, TicketKind, TicketNote, TicketStatus
+from rules.ticket import response_state, status_of, status_of_inquiry
 from storage.case import cancellations, customers, orders, tickets
-from storage.effect import Effect, perform
-from storage.engine import Database
 from storage.scope import within
+from storage.ticket import SHOWN
+from storage.ticket_note import notes_of
 
-notes = table(TicketNoteRow)
-
-_TICKET = (
+_TICKET: Select[Any] = (
     select(
-        tickets,
+        *SHOWN,
         orders.c.number.label("order_number"),
         customers.c.tenant_id.label("customer_tenant"),
         cancellations.c.status.label("case_status"),
     )
-    .join(orders, orders.c.id == tickets.c.order_id)
-    .join(customers, customers.c.id == tickets.c.customer_id)
+    .outerjoin(orders, orders.c.id == tickets.c.order_id)
+    .outerjoin(customers, customers.c.id == tickets.c.customer_id)
     .outerjoin(cancellations, cancellations.c.id == tickets.c.cancellation_id)
 )
 
 
-def find_ticket(connection: Connection, principal: Principal, ticket_id: str) -> Ticket | None:
+def find_ticket(
+    connection: Connection, principal: Principal, ticket_id: str, now: datetime
+) -> Ticket | None:
     """One ticket the caller may see, with the notes meant for them."""
     query = within(_TICKET.where(tickets.c.id == ticket_id), tickets, principal)
     row = connection.execute(query).one_or_none()
-    return None if row is None else _ticket(row, _notes(connection, principal, ticket_id))
+    return None if row is None else _ticket(row, notes_of(connection, principal, ticket_id), now)
 
 
 def list_tickets(
     connection: Connection,
     principal: Principal,
+    now: datetime,
     *,
     kind: str | None = None,
     after: tuple[datetime, str] | None = None,
@@ -58,73 +53,18 @@ def list_tickets(
         query = query.where(tickets.c.kind == kind)
     if after is not None:
         query = query.where(tuple_(*key) < after)
-    return [_ticket(row, ()) for row in connection.execute(query)]
-
-
-def write_note(database: Database, principal: Principal, ticket_id: str, note: TicketNote) -> Done:
-    """Add a note, once per id, to a ticket the caller may see."""
-    with database.reading() as connection:
-        query = select(tickets.c.order_id).where(tickets.c.id == ticket_id)
-        order_id = connection.execute(within(query, tickets, principal)).scalar_one_or_none()
-    if order_id is None:
-        raise NotFound("ticket")
-
-    def work(effect: Effect) -> Done:
-        ticket = effect.connection.execute(select(tickets).where(tickets.c.id == ticket_id)).one()
-        effect.belongs_to(ticket.partner_id, ticket.customer_id)
-        effect.connection.execute(insert(notes).values(**note.model_dump(), ticket_id=ticket_id))
-        effect.audit(note.author_id, "ticket.noted", ticket_id, audience=note.audience)
-        return effect.conclude(
-            note.author_id,
-            f"A note was written on ticket {ticket.number}.",
-            Done(),
-            cancellation_id=ticket.cancellation_id,
-        )
-
-    step = Step(subject_id=note.id, order_id=order_id, at=note.written_at)
-    return perform(database, step, "write_note", Done, work)
-
-
-def require_conversation(
-    connection: Connection, principal: Principal, ticket_id: str, note_id: str, *, question: bool
-) -> None:
-    """Refused, before anything is written, unless the ticket takes a question (or an answer) now.
-
-    A note that is written already is a repeat of an accepted request, so it passes.
-    """
-    if connection.execute(select(notes.c.id).where(notes.c.id == note_id)).first():
-        return
-    query = within(_TICKET.where(tickets.c.id == ticket_id), tickets, principal)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise NotFound("ticket")
-    if row.closed_at is not None:
-        raise Refused("case_closed", "The case is closed.")
-    if question and row.case_status != CancellationStatus.PENDING_APPROVAL:
-        raise Refused("not_waiting", "The case does not wait for a decision yet.")
-    if not question and not row.waiting_for_requester:
-        raise Refused("no_question_open", "No question is open on this case.")
-
-
-def _notes(connection: Connection, principal: Principal, ticket_id: str) -> tuple[TicketNote, ...]:
-    query = select(notes).where(notes.c.ticket_id == ticket_id).order_by(notes.c.written_at)
-    if not may_see_internal(principal):
-        query = query.where(notes.c.audience != Audience.INTERNAL)
-    return tuple(
-        TicketNote(
-            id=row.id,
-            author_id=row.author_id,
-            audience=row.audience,
-            text=row.text,
-            written_at=row.written_at,
-        )
-        for row in connection.execute(query)
-    )
+    return [_ticket(row, (), now) for row in connection.execute(query)]
 
 
 def _status(row: Row[Any]) -> TicketStatus:
     if row.closed_at is not None:
         return TicketStatus.CLOSED
+    if row.kind == TicketKind.INQUIRY:
+        return status_of_inquiry(
+            resolved=row.resolved_at is not None,
+            waiting_for_requester=row.waiting_for_requester,
+            needs_attention=row.needs_attention is not None,
+        )
     if row.case_status is None:
         return TicketStatus.NEEDS_ATTENTION
     return status_of(
@@ -134,7 +74,7 @@ def _status(row: Row[Any]) -> TicketStatus:
     )
 
 
-def _ticket(row: Row[Any], written: tuple[TicketNote, ...]) -> Ticket:
+def _ticket(row: Row[Any], written: tuple[TicketNote, ...], now: datetime) -> Ticket:
     contact = None
     if row.contact_name is not None:
         contact = Contact(name=row.contact_name, email=row.contact_email, phone=row.contact_phone)
@@ -160,8 +100,18 @@ def _ticket(row: Row[Any], written: tuple[TicketNote, ...]) -> Ticket:
         requested_amount=amount,
         reason=row.reason,
         contact=contact,
+        opened_by=row.opened_by,
         opened_at=row.opened_at,
         respond_by=row.respond_by,
+        response=response_state(
+            respond_by=row.respond_by, answered_at=row.first_response_at or row.closed_at, now=now
+        ),
+        first_response_at=row.first_response_at,
+        first_response_by=row.first_response_by,
+        assignee_id=row.assignee_id,
+        escalated_at=row.escalated_at,
+        resolved_at=row.resolved_at,
+        closes_at=row.closes_at,
         closed_at=row.closed_at,
         notes=written,
     )

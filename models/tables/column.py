@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, INT4MULTIRANGE, JSONB, Range
+from sqlalchemy.dialects.postgresql import ARRAY, INT4MULTIRANGE, JSONB, TSVECTOR, Range
 from sqlmodel import SQLModel
 
 INSTANT = cast(Any, DateTime(timezone=True))
@@ -24,6 +24,7 @@ AMOUNT = cast(Any, BigInteger)
 BYTES = cast(Any, LargeBinary)
 TEXT = cast(Any, Text)
 TEXTS = cast(Any, ARRAY(Text))
+WORDS = cast(Any, TSVECTOR)
 
 
 class UnitNumbers(TypeDecorator[tuple[int, ...]]):
@@ -77,7 +78,7 @@ def table(row: type[Row]) -> Table:
 
 
 def filled_by_trigger() -> dict[str, Any]:
-    """For a primary key column that inserts leave to a trigger: SQLAlchemy would warn of the missing value."""
+    """For a column that inserts leave to a trigger: SQLAlchemy would warn of the missing value."""
     return {"server_default": FetchedValue()}
 
 

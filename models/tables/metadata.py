@@ -1,6 +1,7 @@
 """Every table in one place, for migrations and for the check that database and models agree."""
 
 from models.tables import (
+    calendar,
     cancellation,
     catalogue,
     download,
@@ -20,6 +21,7 @@ from models.tables.column import Row
 
 ROOMS = (
     principal,
+    calendar,
     catalogue,
     order,
     product_key,

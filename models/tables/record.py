@@ -21,7 +21,7 @@ from models.tables.column import (
 
 
 class AuditRow(Row, table=True):
-    """Who did what; each stream (an order, or `house`) is a hash chain sealed by a trigger."""
+    """Who did what; each stream (an order, an inquiry's ticket, or `house`) is a hash chain sealed by a trigger."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_newest", "id"),)
@@ -40,7 +40,10 @@ class AuditRow(Row, table=True):
 
 
 class EffectRow(Row, table=True):
-    """One effect that happened, under its business key: what makes a retry find its own work. Also the timeline."""
+    """One effect that happened, under its business key: what makes a retry find its own work. Also the timeline.
+
+    `order_id` is the stream that it stands in: the order or, of an inquiry, the ticket.
+    """
 
     __tablename__ = "effects"
     __table_args__ = (Index("ix_effects_order", "order_id", "id"),)
@@ -80,7 +83,10 @@ class InboxRow(Row, table=True):
 
 
 class OutboxRow(Row, table=True):
-    """One message out: written with the effect that caused it, sent later, counted once by its dedupe key."""
+    """One message out: written with the effect that caused it, sent later, counted once by its dedupe key.
+
+    `order_id` is the stream of that effect; a mail about an inquiry may concern no customer.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -89,7 +95,7 @@ class OutboxRow(Row, table=True):
         UniqueConstraint("dedupe_key"),
         UniqueConstraint("subject", "subject_sequence"),
         CheckConstraint(
-            "(order_id IS NULL) = (customer_id IS NULL)",
+            "channel = 'mail' OR (order_id IS NULL) = (customer_id IS NULL)",
             name="of_an_order",
         ),
         CheckConstraint(

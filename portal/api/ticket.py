@@ -44,7 +44,7 @@ def list_tickets(
     """Newest first, without their notes."""
     with state.database.reading() as connection:
         found = ticket_view.list_tickets(
-            connection, caller, kind=kind, after=paging.after, limit=paging.probe
+            connection, caller, state.clock(), kind=kind, after=paging.after, limit=paging.probe
         )
     return paging.page(found, lambda ticket: (ticket.opened_at, ticket.id))
 
@@ -55,7 +55,7 @@ def read_ticket(
 ) -> Ticket:
     """The ticket with the notes meant for the caller."""
     with state.database.reading() as connection:
-        found = ticket_view.find_ticket(connection, caller, ticket_id)
+        found = ticket_view.find_ticket(connection, caller, ticket_id, state.clock())
     if found is None:
         raise NotFound("ticket")
     return found

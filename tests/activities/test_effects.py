@@ -32,7 +32,7 @@ from models.tables.record import EffectRow, OutboxRow
 from models.tables.ticket import TicketRow
 from models.ticket import NoteRef
 from storage.engine import Database
-from storage.ticket_view import require_conversation
+from storage.ticket_note import require_conversation
 from storage.verify import verify
 from tests.factories import APPROVER, OPERATOR, PER_UNIT, Story
 from tests.fixtures.ring import CIPHER

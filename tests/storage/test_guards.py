@@ -16,6 +16,7 @@ from tests.storage.guards.replacement import REPLACEMENTS
 from tests.storage.guards.session import SESSIONS
 from tests.storage.guards.statement import STATEMENTS
 from tests.storage.guards.tenancy import TENANTS
+from tests.storage.guards.ticket import TICKETS
 
 GUARDS = {
     f"{room}: {guard.name}": guard
@@ -30,6 +31,7 @@ GUARDS = {
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
         ("session", SESSIONS),
+        ("ticket", TICKETS),
     )
     for guard in guards
 }
