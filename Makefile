@@ -25,11 +25,12 @@ demo: $(RUN_STAMP) ## Show the whole story, against a running stack or one of it
 test: check ## Run the checks, then every test
 	$(BIN)/python -m pytest
 
-check: $(DEV_STAMP) ## Check format, lint, types and the import contracts
+check: $(DEV_STAMP) ## Check format, lint, types and contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture/test_contracts.py
 
 format: $(DEV_STAMP) ## Put the code into its format
 	$(BIN)/ruff check --fix .

@@ -9,6 +9,7 @@ from models.base import Value
 from models.decision import Verdict
 from models.money import Money
 from models.order import OrderStatus
+from models.statement import Statement
 
 SEQUENCE_DIGITS = 10
 
@@ -140,6 +141,20 @@ class StatementClosed(OutgoingData):
     credited: Money
     due: Money
     credit_note_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, statement: Statement) -> "StatementClosed":
+        """What is told of a statement: its sums and its papers, not its lines."""
+        return cls(
+            statement_id=statement.id,
+            number=statement.number,
+            opens_at=statement.opens_at,
+            closes_at=statement.closes_at,
+            total=statement.total,
+            credited=statement.credited,
+            due=statement.due,
+            credit_note_ids=tuple(note.id for note in statement.credit_notes),
+        )
 
 
 OUTGOING_DATA: dict[OutgoingType, type[OutgoingData]] = {

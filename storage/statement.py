@@ -280,19 +280,9 @@ def _seal(connection: Connection, statement: Statement, number: int) -> None:
             details={"number": statement.number, "due": str(statement.due)},
         )
     )
-    closed = StatementClosed(
-        statement_id=statement.id,
-        number=statement.number,
-        opens_at=statement.opens_at,
-        closes_at=statement.closes_at,
-        total=statement.total,
-        credited=statement.credited,
-        due=statement.due,
-        credit_note_ids=tuple(note.id for note in statement.credit_notes),
-    )
     publish(
         connection,
-        closed,
+        StatementClosed.of(statement),
         key=f"{statement.id}/close_statement",
         partner_id=account.partner_id,
         at=statement.issued_at,
