@@ -39,6 +39,7 @@ class Prefix(StrEnum):
     EVENT = "evt"
     NOTICE = "ntc"
     ACT = "act"
+    SESSION = "ses"
 
 
 def new_id(prefix: Prefix) -> str:

@@ -30,7 +30,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | K50-K52 | uses of links, bounds of downloads, builds  | x | x |   |
 | N10-N19 | order of events, deliveries to endpoints    | x | x |   |
 | K60     | the units that a case takes                 | x | x |   |
-| S1      | invitations by mail                         | x | x |   |
+| S1-S3   | invitations by mail, sessions of browsers   | x | x |   |
 """
 
 from datetime import timedelta

@@ -13,6 +13,7 @@ from models.tables import (
     record,
     replacement,
     revocation,
+    session,
     statement,
     stock,
     ticket,
@@ -33,6 +34,7 @@ ROOMS = (
     ledger,
     record,
     invitation,
+    session,
     statement,
     revocation,
 )

@@ -23,4 +23,29 @@ SELECT f.subject, f.detail FROM (
 ) f WHERE f.detail <> ''
 """,
     ),
+    Invariant(
+        code="S2",
+        sentence="A session lasts a day at most, and was not used after it ended or ran out.",
+        sql="""
+SELECT f.subject, f.detail FROM (
+  SELECT id AS subject, concat_ws('; ',
+    CASE WHEN expires_at > started_at + interval '24 hours' THEN 'longer than a day' END,
+    CASE WHEN seen_at >= expires_at THEN 'used after it ran out' END,
+    CASE WHEN seen_at > ended_at THEN 'used after it ended' END
+  ) AS detail
+  FROM sessions
+) f WHERE f.detail <> ''
+""",
+    ),
+    Invariant(
+        code="S3",
+        sentence="Every session began, and every one that was ended ended, with an audit row of its person.",
+        sql="""
+SELECT s.id AS subject, 'no audit row of its ' || x.part AS detail
+FROM sessions s, (VALUES ('start', 'session.started'), ('end', 'session.ended')) x (part, action)
+WHERE (x.part = 'start' OR s.ended_at IS NOT NULL) AND NOT EXISTS (
+  SELECT FROM audit a WHERE a.stream = 'house' AND a.action = x.action AND a.subject_id = s.id
+    AND a.actor_id = s.user_id)
+""",
+    ),
 )

@@ -12,6 +12,7 @@ from tests.factories import PLACED_AT, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
 from tests.fixtures.postgres import copy_of
+from tests.fixtures.session import begin_two_sessions
 
 OTHERS = {
     "other_partner": "par_00000000000000000000000000000002",
@@ -27,6 +28,8 @@ class Scene:
         self.stories: dict[str, Story] = tell_all(database)
         # Later than the ages that rules allow for, and before the mails of the scene are overdue.
         self.now: datetime = PLACED_AT + timedelta(minutes=40)
+
+        begin_two_sessions(database, PLACED_AT + timedelta(minutes=2))
 
         # Between the charges and the first reversal, so that the later statements come with credit notes.
         (first,) = close_statements(database, PLACED_AT + timedelta(minutes=3, seconds=30))

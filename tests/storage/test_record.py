@@ -43,6 +43,7 @@ KEPT = (
     "product_files",
     "product_keys",
     "replacements",
+    "sessions",
     "software_items",
     "stock_alerts",
     "tickets",
@@ -70,6 +71,7 @@ MAY_CHANGE = {
     "ledger_accounts": {"balance_minor", "version"},
     "stock_alerts": {"cleared_at"},
     "replacements": {"status", "status_at", "decided_by", "decided_at", "new_key_id", "note"},
+    "sessions": {"seen_at", "ended_at"},
     "product_keys": {
         "state",
         "state_at",

@@ -20,6 +20,7 @@ def _used(
 
 
 _AGAIN = "notice_id = (SELECT notice_id FROM invitation_uses LIMIT 1)"
+_OPEN = "ended_at IS NULL"
 
 SESSIONS = (
     Guard(
@@ -45,5 +46,36 @@ SESSIONS = (
         "an invitation used after its time",
         _used().replace("interval '1 day'", "interval '0 days'"),
         "ck_invitation_uses_in_time",
+    ),
+    Guard(
+        "a session longer than a day",
+        copied(
+            "sessions",
+            _OPEN,
+            id="'ses_new'",
+            secret_sha256="'x'::bytea",
+            expires_at="x.started_at + interval '25 hours'",
+        ),
+        "ck_sessions_within_a_day",
+    ),
+    Guard(
+        "two sessions of one secret",
+        copied("sessions", _OPEN, id="'ses_new'"),
+        "uq_sessions_secret_sha256",
+    ),
+    Guard(
+        "a session used after it ran out",
+        f"UPDATE sessions SET seen_at = expires_at WHERE {_OPEN}",
+        "ck_sessions_seen_in_time",
+    ),
+    Guard(
+        "an ended session that lives again",
+        "UPDATE sessions SET ended_at = NULL WHERE ended_at IS NOT NULL",
+        "sessions_stay_ended",
+    ),
+    Guard(
+        "an ended session that is used",
+        "UPDATE sessions SET seen_at = seen_at + interval '1 second' WHERE ended_at IS NOT NULL",
+        "sessions_stay_ended",
     ),
 )
