@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = None
     oidc_audience: str = "keydesk"
     oidc_jwks_file: Path | None = None
+    session_idle_minutes: int = Field(
+        default=30, ge=1, le=1440, description="A browser that nobody uses is signed out."
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=24, description="A session ends then, however busy it is."
+    )
     token_secret: SecretStr | None = None
     key_ring: SecretStr | None = None
     revocation_ring: SecretStr | None = None

@@ -42,6 +42,15 @@ class Principal(Value):
         return self.partner_id is None or partner_id == self.partner_id
 
 
+class Acquaintance(Value):
+    """A person as the development sign-in lists them: name, roles, and for whom they work."""
+
+    user_id: str
+    name: str
+    roles: tuple[Role, ...]
+    house: str | None
+
+
 class EventSource(Value):
     """A sender of events, bound to one partner or, without one, to the house."""
 

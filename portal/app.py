@@ -3,7 +3,8 @@
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
@@ -12,21 +13,25 @@ from integrations.secret_files import Secrets, ensure_secrets
 from integrations.signer import Signer
 from integrations.temporal import connect
 from models.errors import KeydeskError
+from models.session import SessionTerms
 from portal import openapi, problems
 from portal.auth import DevTokens, OidcTokens
 from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.frame import Frame
+from portal.loopback import is_loopback
 from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.relaying import relaying
 from portal.reveal import RevealDesk
 from portal.revocation import RevocationDesk
 from portal.routes import ROUTERS
+from portal.session import SessionDesk
 from portal.shelf import open_shelf
+from portal.sign_in import SignInDesk
 from portal.state import PortalState, TokenReader
 from portal.token import read_provider
-from settings import AuthKind, Settings, load
+from settings import AuthKind, Mode, Settings, load
 from storage.engine import Database
 from storage.reveal import Allowance
 
@@ -101,6 +106,12 @@ async def compose(
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),
+        sessions=_sessions(settings, database, public_url, clock),
+        sign_in=SignInDesk(
+            database,
+            clock,
+            development=settings.auth is AuthKind.DEV and is_loopback(settings.host),
+        ),
         metrics=metrics,
         public_url=public_url,
         temporal_ui_url=_ui_url(settings),
@@ -120,6 +131,20 @@ def _tokens(settings: Settings, secrets: Secrets) -> TokenReader:
         )
     provider = read_provider(settings.oidc_jwks_file, settings.oidc_issuer, settings.oidc_audience)
     return OidcTokens(provider)
+
+
+def _sessions(
+    settings: Settings, database: Database, public_url: str, clock: Callable[[], datetime]
+) -> SessionDesk:
+    terms = SessionTerms(
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        absolute=timedelta(hours=settings.session_hours),
+    )
+    plain = urlsplit(public_url)
+    secure = not (
+        settings.mode is Mode.DEVELOPMENT and plain.scheme == "http" and is_loopback(plain.hostname)
+    )
+    return SessionDesk(database, terms, clock, secure=secure)
 
 
 def _ui_url(settings: Settings) -> str | None:

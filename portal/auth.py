@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
-from models.errors import Unauthenticated
+from models.errors import KeydeskError, Unauthenticated
 from models.principal import Principal
 from portal.state import PortalState, state_of
 from portal.token import Provider, verify, verify_oidc
@@ -56,11 +56,15 @@ class OidcTokens:
         return user_of_subject(connection, subject)
 
 
-class Allow:
-    """A dependency: the caller, if one of their roles allows the act."""
+class Permission:
+    """What a route asks of its caller: that one of their roles allows the act."""
 
     def __init__(self, act: Act) -> None:
         self.act = act
+
+
+class Allow(Permission):
+    """A dependency of API routes: the caller whom a bearer token names. A cookie is worth nothing here."""
 
     async def __call__(
         self,
@@ -80,6 +84,32 @@ class Allow:
             visit.principal = await run_in_threadpool(_identify, state_of(request), token)
         require(visit.principal, self.act)
         return visit.principal
+
+
+class SignedIn(Permission):
+    """A dependency of pages: the person of the browser's session, whom the page's door has found before."""
+
+    def __call__(self, request: Request) -> Principal:
+        """SignInNeeded, Forbidden, or the principal."""
+        principal = visit_of(request).principal
+        if principal is None:
+            raise SignInNeeded
+        require(principal, self.act)
+        return principal
+
+
+class SignInNeeded(KeydeskError):
+    """A page that is for somebody was asked for by nobody; they are led to the sign-in page."""
+
+    http_status = 401
+
+    def __init__(self) -> None:
+        super().__init__("sign_in_needed", "Sign in to go on.")
+
+
+def signed_in(act: Act) -> Any:
+    """`reader: Annotated[Principal, signed_in(Act.READ_TICKET)]`: how a page says who may."""
+    return Depends(SignedIn(act))
 
 
 def allow(act: Act) -> Any:

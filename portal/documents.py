@@ -1,10 +1,13 @@
-"""What is written from the code and committed: openapi.json and the tables of problems and permissions."""
+"""What is written from the code and committed: openapi.json, tables of problems and permissions, texts."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from models.outlook import Language
 from models.principal import Role
 from portal.problem_codes import render_markdown as render_problems
+from portal.texts import catalogue_path, render_catalogue
 from rules.permission import ALLOWED, Act
 
 
@@ -25,6 +28,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "openapi.json": render_openapi,
     "docs/problems.md": render_problems,
     "docs/permissions.md": render_permissions,
+    catalogue_path(Language.CZECH): partial(render_catalogue, Language.CZECH),
 }
 
 

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message
 
 from models.errors import KeydeskError
-from portal.auth import BEARER, Allow
+from portal.auth import BEARER, Allow, Permission
 from portal.problems import PROBLEM_RESPONSES
 from portal.strict_json import parse
 
@@ -69,6 +69,7 @@ class DoorRoute(APIRoute):
 
         async def enter(request: Request) -> Response:
             for allowed in asked:
+                assert isinstance(allowed, Allow), "a door asks for a token, never for a session"
                 await allowed.admit(request, await BEARER(request))
             if request.method == "GET" or is_form:
                 return await handle(request)
@@ -86,9 +87,9 @@ def door(tag: str) -> APIRouter:
     )
 
 
-def acts_of(dependant: Dependant) -> list[Allow]:
+def acts_of(dependant: Dependant) -> list[Permission]:
     """The permissions that a route asks for, itself or through what it depends on."""
-    own = [dependant.call] if isinstance(dependant.call, Allow) else []
+    own: list[Permission] = [dependant.call] if isinstance(dependant.call, Permission) else []
     return own + [found for inner in dependant.dependencies for found in acts_of(inner)]
 
 

@@ -117,18 +117,21 @@ def answer(request: Request, error: KeydeskError, status: int | None = None) -> 
 
 
 def internal_error(request: Request, error: BaseException) -> Response:
-    """What a caller learns of a fault of ours: its request id, which the log has too."""
+    """The problem document of a fault of ours."""
+    return answer(request, fault_of_ours(request, error))
+
+
+def fault_of_ours(request: Request, error: BaseException) -> KeydeskError:
+    """What a caller learns of it: its request id, which the log has too."""
     if means_database_away(error):
-        return answer(request, database_unavailable())
+        return database_unavailable()
     log.error(
         "request_failed",
         request_id=visit_of(request).request_id,
         error=type(error).__name__,
         where=_where(error),
     )
-    return answer(
-        request, KeydeskError("internal_error", "Something went wrong here; the fault is ours.")
-    )
+    return KeydeskError("internal_error", "Something went wrong here; the fault is ours.")
 
 
 def _where(error: BaseException) -> str:

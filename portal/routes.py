@@ -24,6 +24,7 @@ from portal.api import (
 )
 from portal.pages import download as download_page
 from portal.pages import home
+from portal.pages import session as session_page
 
 # One line per module; those of portal/api have their `router` made by portal/door.py.
 ROUTERS: tuple[APIRouter, ...] = (
@@ -47,4 +48,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     home.router,
     download_page.router,
+    session_page.router,
 )

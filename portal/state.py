@@ -15,6 +15,8 @@ from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.reveal import RevealDesk
 from portal.revocation import RevocationDesk
+from portal.session import SessionDesk
+from portal.sign_in import SignInDesk
 from storage.engine import Database
 
 
@@ -42,6 +44,8 @@ class PortalState:
     relay: Relay
     event_secrets: EventSecrets
     tokens: TokenReader
+    sessions: SessionDesk
+    sign_in: SignInDesk
     metrics: Metrics
     public_url: str
     temporal_ui_url: str | None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from models.principal import Principal
+from models.session import Session
 
 SCOPE_KEY = "keydesk.visit"
 
@@ -15,6 +16,7 @@ class Visit:
 
     request_id: str
     principal: Principal | None = None
+    session: Session | None = None
     replayed: bool = False
 
 

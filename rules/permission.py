@@ -37,6 +37,8 @@ class Act(StrEnum):
     READ_AUDIT = "read_audit"
     REPAIR = "repair"
     WITHDRAW_BUILD = "withdraw_build"
+    READ_SESSION = "read_session"
+    END_SESSION = "end_session"
 
 
 _PARTNER = frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.HELPDESK_AGENT})
@@ -72,6 +74,8 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
     Act.REPAIR: frozenset({Role.OPERATOR}),
     Act.WITHDRAW_BUILD: frozenset({Role.OPERATOR}),
+    Act.READ_SESSION: frozenset(Role),
+    Act.END_SESSION: frozenset(Role),
 }
 
 

@@ -2,13 +2,16 @@
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
-from models.principal import EventSource, Principal, Role
+from models.principal import Acquaintance, EventSource, Principal, Role
+from models.tables.catalogue import CustomerRow
 from models.tables.column import table
-from models.tables.principal import EventSourceRow, UserRoleRow, UserRow
+from models.tables.principal import EventSourceRow, PartnerRow, UserRoleRow, UserRow
 
 _users = table(UserRow)
 _roles = table(UserRoleRow)
 _sources = table(EventSourceRow)
+_partners = table(PartnerRow)
+_customers = table(CustomerRow)
 
 
 def principal_of(connection: Connection, user_id: str) -> Principal | None:
@@ -69,6 +72,33 @@ def user_for_role(connection: Connection, role: Role) -> str | None:
     )
     user_id: str | None = connection.execute(found).scalar_one_or_none()
     return user_id
+
+
+def acquaintances(connection: Connection) -> list[Acquaintance]:
+    """Every active person who holds a role, with the partner or customer they belong to, by name."""
+    found = connection.execute(
+        select(
+            _users.c.id,
+            _users.c.name,
+            func.array_agg(_roles.c.role).label("roles"),
+            func.coalesce(func.max(_customers.c.name), func.max(_partners.c.name)).label("house"),
+        )
+        .join_from(_users, _roles)
+        .join(_partners, _partners.c.id == _users.c.partner_id, isouter=True)
+        .join(_customers, _customers.c.id == _users.c.customer_id, isouter=True)
+        .where(_users.c.active)
+        .group_by(_users.c.id)
+        .order_by(_users.c.name)
+    )
+    return [
+        Acquaintance(
+            user_id=row.id,
+            name=row.name,
+            roles=tuple(sorted(Role(role) for role in row.roles)),
+            house=row.house,
+        )
+        for row in found
+    ]
 
 
 def event_source(connection: Connection, source: str) -> EventSource | None:

@@ -1,23 +1,22 @@
 """The page behind a download link: a button for whoever holds it, the file, and one answer for every dead link."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from portal.auth import PUBLIC
 from portal.download import CONFIRMED
+from portal.page import page_router
 from portal.pages.template import page
 from portal.state import State
 
-router = APIRouter(include_in_schema=False)
-
-_BUTTON_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+router = page_router()
 
 
 @router.api_route("/d/{token}", methods=["GET", "HEAD"], dependencies=[PUBLIC])
 def download(token: str, request: Request, state: State) -> Response:
     """Only a request that says `?download` can use anything up; a mail scanner that opens the link sees a page."""
     if CONFIRMED not in request.query_params or _ahead_of_time(request):
-        return _page(token, state)
-    return state.downloads.serve(token, request.method, request.headers) or _dead_link()
+        return _page(token, request, state)
+    return state.downloads.serve(token, request.method, request.headers) or _dead_link(request)
 
 
 def _ahead_of_time(request: Request) -> bool:
@@ -26,16 +25,22 @@ def _ahead_of_time(request: Request) -> bool:
     return any("prefetch" in purpose.lower() for purpose in purposes)
 
 
-def _page(token: str, state: State) -> Response:
+def _page(token: str, request: Request, state: State) -> Response:
     link = state.downloads.look(token)
     if link is None:
-        return _dead_link()
-    answer = page("download", file=link.file, expires_at=link.expires_at, confirmed=CONFIRMED)
-    answer.headers["Content-Security-Policy"] = _BUTTON_POLICY
-    return answer
+        return _dead_link(request)
+    return page(
+        request,
+        "download",
+        file=link.file,
+        expires_at=link.expires_at,
+        confirmed=CONFIRMED,
+        # Never back to an address that says `?download`: choosing a language must use nothing up.
+        here=request.url.path,
+    )
 
 
-def _dead_link() -> Response:
-    answer = page("dead_link")
+def _dead_link(request: Request) -> Response:
+    answer = page(request, "dead_link")
     answer.status_code = 404
     return answer

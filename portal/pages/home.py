@@ -2,45 +2,46 @@
 
 from importlib.resources import files
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from models.errors import NotFound
 from portal.auth import PUBLIC
+from portal.page import page_router
 from portal.pages.reference import operations
 from portal.pages.template import page
 from portal.problem_codes import PROBLEMS
 from portal.state import State
 
-router = APIRouter(include_in_schema=False, dependencies=[PUBLIC])
+router = page_router(dependencies=[PUBLIC])
 
 
 @router.get("/")
-def home(state: State) -> HTMLResponse:
+def home(request: Request, state: State) -> HTMLResponse:
     """Where to go from here."""
-    return page("home", temporal_ui_url=state.temporal_ui_url, public_url=state.public_url)
+    return page(request, "home", temporal_ui_url=state.temporal_ui_url, public_url=state.public_url)
 
 
 @router.get("/api/docs")
 def reference(request: Request) -> HTMLResponse:
     """The API, drawn from its own description; no script and no foreign request."""
     schema = request.app.openapi()
-    return page("reference", info=schema["info"], groups=operations(schema))
+    return page(request, "reference", info=schema["info"], groups=operations(schema))
 
 
 @router.get("/problems")
-def list_problems() -> HTMLResponse:
+def list_problems(request: Request) -> HTMLResponse:
     """Every code that a door can answer with."""
     doors = {code: text for code, text in PROBLEMS.items() if text.status is not None}
-    return page("problems", problems=doors)
+    return page(request, "problems", problems=doors)
 
 
 @router.get("/problems/{code}")
-def read_problem(code: str) -> HTMLResponse:
+def read_problem(request: Request, code: str) -> HTMLResponse:
     """What one code means, and what helps."""
     if code not in PROBLEMS:
         raise NotFound("problem")
-    return page("problem", code=code, problem=PROBLEMS[code])
+    return page(request, "problem", code=code, problem=PROBLEMS[code])
 
 
 @router.get("/assets/portal.css")

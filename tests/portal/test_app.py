@@ -105,6 +105,8 @@ async def test_a_page_loads_nothing_foreign_and_links_nowhere_dead(
     links = _Links(page.text)
     assert links.loaded == ["/assets/portal.css"]
     for link in {*links.loaded, *links.followed}:
+        if link.startswith("#"):
+            continue
         assert link.startswith("/"), link
         assert (await still_portal.get(link, None)).status_code == 200, link
 

@@ -1,7 +1,7 @@
 """Every route asks who may, and answers about other people's things as about things that do not exist."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,12 +9,15 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from models.principal import Role
+from models.session import SignInMethod
 from models.tables.column import table
 from models.tables.principal import UserRoleRow, UserRow
 from portal.auth import is_public
 from portal.door import DoorRoute, acts_of
+from portal.page import PageRoute
 from portal.routes import ROUTERS
 from rules.permission import ALLOWED, Act
+from storage.session import start_session
 from tests.factories import (
     APPROVER,
     BUYER,
@@ -25,14 +28,18 @@ from tests.factories import (
     PLACED_AT,
     Story,
 )
+from tests.fixtures.browser import OWN as OWN_FORM
+from tests.fixtures.browser import browsing
 from tests.fixtures.closing import close_statements, typeset_all
-from tests.fixtures.portal import Portal
+from tests.fixtures.portal import Portal, bearer
+from tests.fixtures.session import TERMS
 
 CUSTOMER_ROLES = {Role.GLOBAL_ADMIN, Role.CUSTOMER_USER}
 STRANGE_ID = "xyz_00000000000000000000000000000000"
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 GUARDED = [route for route in ROUTES if acts_of(route.dependant)]
+PAGES = [route for route in GUARDED if isinstance(route, PageRoute)]
 
 
 def _name(route: APIRoute) -> str:
@@ -52,6 +59,8 @@ def test_a_route_names_one_act_or_says_that_it_is_public(route: APIRoute) -> Non
     if route.path.startswith("/api/v1"):
         assert isinstance(route, DoorRoute)
         assert not public
+    elif not route.include_in_schema:
+        assert isinstance(route, PageRoute)
 
 
 def test_every_route_of_the_app_is_in_the_list(still_portal: Portal) -> None:
@@ -120,6 +129,15 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
             "id"
         ],
         "sku": "DG7GMGF0D5RK:0004",
+        "session_id": start_session(
+            portal.state.database,
+            secret_sha256=buyer.encode(),
+            user_id=buyer,
+            method=SignInMethod.DEV,
+            device="Firefox on Linux",
+            at=datetime.now(UTC),
+            terms=TERMS,
+        ).id,
     }
 
 
@@ -155,10 +173,19 @@ def _body(route: APIRoute) -> Any:
 
 async def _ask(world: World, route: APIRoute, user: str, ids: dict[str, str]) -> Any:
     path = route.path.format(**{name: ids[name] for name in route.param_convertors})
+    if isinstance(route, PageRoute):
+        async with browsing(world.portal, user) as browser:
+            fields = FIELDS.get(path.rpartition("/")[2])
+            return await browser.http.request(
+                min(route.methods), path, data=fields, headers=OWN_FORM
+            )
     if "GET" in route.methods:
         return await world.portal.get(path, user)
     return await world.portal.post(path, _body(route), user)
 
+
+FIELDS: dict[str, dict[str, str]] = {}
+"""Something well-formed for the forms that need fields, by the end of their path."""
 
 MATRIX = [
     pytest.param(route, role, id=f"{_name(route)} by {role}") for route in GUARDED for role in Role
@@ -181,7 +208,7 @@ async def test_a_role_gets_what_the_table_says(world: World, route: APIRoute, ro
         assert [answer.status_code for answer in answers] == [404, 404]
         assert _comparable(answers[0]) == _comparable(answers[1])
     else:
-        assert {answer.status_code for answer in answers} <= {200, 404}
+        assert {answer.status_code for answer in answers} <= {200, 303, 404}
 
 
 def _comparable(answer: Any) -> Any:
@@ -217,12 +244,21 @@ async def test_lists_show_nothing_of_others(world: World, route: APIRoute) -> No
 
 
 async def test_nobody_gets_in_without_a_token(world: World) -> None:
-    for route in GUARDED:
+    for route in (route for route in GUARDED if route not in PAGES):
         path = route.path.format(**{name: world.own[name] for name in route.param_convertors})
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic YTpi"}):
             answer = await world.portal.http.request(min(route.methods), path, headers=headers)
             assert answer.status_code == 401, _name(route)
             assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_nobody_reads_a_page_unsigned_nor_by_a_token(world: World) -> None:
+    for route in PAGES:
+        path = route.path.format(**{name: world.own[name] for name in route.param_convertors})
+        for headers in ({}, bearer(BUYER)):
+            answer = await world.portal.http.request(min(route.methods), path, headers=headers)
+            assert answer.status_code == 303, _name(route)
+            assert answer.headers["Location"] == f"/sign-in?next={path}"
 
 
 async def test_a_token_of_somebody_gone_is_worth_nothing(world: World) -> None:
