@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.pattern import PatternThresholds
 from models.statement import Issuer
 
 _SECRETS = (
@@ -98,6 +99,10 @@ class Settings(BaseSettings):
     reveals_per_partner_daily: int = Field(default=100, ge=1)
     low_stock: int = Field(
         default=5, ge=0, description="Operators are told when fewer keys of a SKU are left."
+    )
+    pattern: PatternThresholds = Field(
+        default=PatternThresholds(),
+        description="From which numbers on a brief says that a history is worth a look; JSON.",
     )
     issuer_name: str = "Keydesk"
     issuer_address: str | None = None

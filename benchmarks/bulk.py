@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from statistics import median
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, insert, select, text
@@ -16,6 +17,7 @@ from integrations.signer import Signer, make_signing_ring, untrusted
 from models.base import Value
 from models.decision import DecisionAttempt, Verdict
 from models.ids import SYSTEM_USER, Prefix, new_id
+from models.pattern import PatternThresholds
 from models.product_key import KeyState
 from models.revocation import SavedRevocations
 from models.step import Step
@@ -24,13 +26,18 @@ from models.tables.product_key import ProductKeyRow
 from portal.revocation import RevocationDesk
 from rules.revocation import check_key
 from storage import cancellation, decision, ticket
+from storage.brief import read_brief
 from storage.cipher import columns_of, holder_of
 from storage.engine import Database
+from storage.presence import note_presence
+from storage.principal import principal_of
 from storage.replay import replay_cases
 from storage.revocation import begin_epoch, publish
 
 Tell = Callable[[str], None]
 _PAGE = 5000
+_BRIEFS = 50
+_APPROVER = "usr_bob_approver"
 _keys = table(ProductKeyRow)
 
 # One case told by the house's own effects is copied, each copy under names of its own and received a little later.
@@ -50,6 +57,9 @@ _COPIES = (
       FROM decisions d, generate_series(1, :copies) n WHERE d.cancellation_id = :cancellation_id""",
 )
 
+_EARLIER = """UPDATE cancellations SET received_at = received_at - interval '60 days'
+  WHERE id <> :cancellation_id"""
+
 
 class Measured(Value):
     """One piece of long work."""
@@ -64,7 +74,11 @@ def measure(rows: int, tell: Tell) -> list[Measured]:
     with own_book(keys_per_sku=20) as url:
         database = Database(url)
         try:
-            return [_replay(database, rows, tell), *_feed(database, rows, tell)]
+            return [
+                _replay(database, rows, tell),
+                _brief(database, rows, tell),
+                *_feed(database, rows, tell),
+            ]
         finally:
             database.close()
 
@@ -78,6 +92,32 @@ def _replay(database: Database, rows: int, tell: Tell) -> Measured:
         report = replay_cases(connection, candidates)
     assert report.cases == rows
     return Measured(what="policy replay", rows=rows, seconds=elapsed())
+
+
+def _brief(database: Database, rows: int, tell: Tell) -> Measured:
+    """The brief of a case whose customer had all the others, as its route gathers it; the median of many."""
+    sale = _decided(database)
+    with database.transaction() as connection:
+        _without_guards(connection)
+        connection.execute(text(_EARLIER), {"cancellation_id": sale.cancellation_id})
+    _analyse(database)
+    with database.reading() as connection:
+        reader = principal_of(connection, _APPROVER)
+        own = ticket.tickets.c.cancellation_id == sale.cancellation_id
+        ticket_id = connection.execute(select(ticket.tickets.c.id).where(own)).scalar_one()
+    assert reader is not None
+    tell("reading a brief")
+    times = []
+    for _ in range(_BRIEFS):
+        at = datetime.now(UTC)
+        with _clock() as elapsed:
+            note_presence(database, reader, ticket_id, at)
+            with database.reading() as connection:
+                found = read_brief(connection, reader, ticket_id, at, PatternThresholds())
+            found.model_dump_json()
+        times.append(elapsed())
+    assert found.customer_history.cases > 0
+    return Measured(what="a brief", rows=rows, seconds=median(times))
 
 
 def _feed(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:
@@ -150,7 +190,7 @@ def _fill_cases(database: Database, rows: int) -> None:
 
 def _analyse(database: Database) -> None:
     with database.engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE")
 
 
 def _decided(database: Database) -> Sale:
@@ -163,7 +203,7 @@ def _decided(database: Database) -> Sale:
     attempt = DecisionAttempt(
         id=new_id(Prefix.DECISION),
         cancellation_id=sale.cancellation_id,
-        actor_id="usr_bob_approver",
+        actor_id=_APPROVER,
         verdict=Verdict.APPROVED,
     )
     decision.note_attempt(database, attempt, None, step.at)

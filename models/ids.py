@@ -33,6 +33,7 @@ class Prefix(StrEnum):
     TICKET = "tkt"
     NOTE = "not"
     DECISION = "dec"
+    BULK_DECISION = "blk"
     CREDIT = "crd"
     STATEMENT = "sta"
     CREDIT_NOTE = "crn"

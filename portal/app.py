@@ -116,6 +116,7 @@ async def compose(
         public_url=public_url,
         temporal_ui_url=_ui_url(settings),
         low_stock=settings.low_stock,
+        pattern=settings.pattern,
         clock=clock,
     )
 

@@ -103,22 +103,33 @@ def means_database_away(error: BaseException) -> bool:
 
 
 def answer(request: Request, error: KeydeskError, status: int | None = None) -> Response:
+    """The problem document of an expected failure, as a response."""
+    body = document(request, error, status)
+    return JSONResponse(body, body["status"], _headers(error), MEDIA_TYPE)
+
+
+def document(request: Request, error: KeydeskError, status: int | None = None) -> dict[str, Any]:
     """The problem document of an expected failure."""
-    status = status or error.http_status
-    body = _facts(error) | {
+    return _facts(error) | {
         "type": f"/problems/{error.code}",
         "code": error.code,
         "title": PROBLEMS[error.code].title if error.code in PROBLEMS else error.code,
-        "status": status,
+        "status": status or error.http_status,
         "detail": error.message,
         "instance": visit_of(request).request_id,
     }
-    return JSONResponse(body, status, _headers(error), MEDIA_TYPE)
 
 
 def internal_error(request: Request, error: BaseException) -> Response:
     """The problem document of a fault of ours."""
     return answer(request, fault_of_ours(request, error))
+
+
+def told(request: Request, error: Exception) -> KeydeskError:
+    """The error itself where callers are told of it; else what they learn of a fault of ours."""
+    if isinstance(error, KeydeskError) and (error.http_status < 500 or not error.permanent):
+        return error
+    return fault_of_ours(request, error)
 
 
 def fault_of_ours(request: Request, error: BaseException) -> KeydeskError:
@@ -154,9 +165,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_keydesk_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KeydeskError)
-    if error.http_status >= 500 and error.permanent:
-        return internal_error(request, error)
-    return answer(request, error)
+    return answer(request, told(request, error))
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:

@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from portal import events
 from portal.api import (
     audit,
+    brief,
+    bulk_decision,
     cancellation,
     credit,
     customer,
@@ -38,6 +40,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     cancellation.router,
     ticket.router,
     decision.router,
+    bulk_decision.router,
+    brief.router,
     credit.router,
     statement.router,
     policy.router,

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 
 from integrations.secret_files import EventSecrets
+from models.pattern import PatternThresholds
 from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.metrics import Metrics
@@ -50,6 +51,7 @@ class PortalState:
     public_url: str
     temporal_ui_url: str | None
     low_stock: int
+    pattern: PatternThresholds
     clock: Callable[[], datetime]
 
 

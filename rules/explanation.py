@@ -1,7 +1,5 @@
 """Explanations: a verdict and what lies ahead of it in sentences, English or Czech, made of the data alone."""
 
-from datetime import UTC, datetime
-
 from models.base import Value
 from models.cancellation import IneligibilityReason, Quote
 from models.outlook import (
@@ -13,6 +11,7 @@ from models.outlook import (
     QuoteRecord,
 )
 from models.policy import RefundType
+from rules.instant import instant_text
 from rules.money import money_text
 
 
@@ -150,7 +149,7 @@ def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
     """One sentence for people that says the verdict and the instants that decided it."""
     phrases = _PHRASES[language]
     return phrases.verdict.format(
-        received=_instant(quote.received_at, language),
+        received=instant_text(quote.received_at, language),
         verdict=_verdict(quote, phrases).format(
             credit=money_text(quote.credit, language),
             taken=quote.facts.taken,
@@ -158,7 +157,7 @@ def explain_quote(quote: Quote, language: Language = Language.ENGLISH) -> str:
             quantity=quote.facts.quantity,
         ),
         closes=phrases.closes if quote.received_at <= quote.deadline else phrases.closed,
-        deadline=_instant(quote.deadline, language),
+        deadline=instant_text(quote.deadline, language),
     )
 
 
@@ -191,8 +190,8 @@ def _step(quote: Quote, step: CreditStep, language: Language) -> str:
     else:
         pattern = phrases.steady_later if steady else phrases.falling_later
     return pattern.format(
-        begins=_instant(step.begins_at, language),
-        ends=_instant(step.ends_at, language),
+        begins=instant_text(step.begins_at, language),
+        ends=instant_text(step.ends_at, language),
         credit=money_text(step.credit, language),
         credit_at_end=money_text(step.credit_at_end, language),
     )
@@ -206,16 +205,7 @@ def _counterfactual(quote: Quote, other: Counterfactual, language: Language) -> 
     opens = phrases.condition_opens if conditions else ""
     return phrases.accepted.format(
         would=phrases.would_have if past else phrases.would,
-        until=_instant(other.accepted_until, language),
+        until=instant_text(other.accepted_until, language),
         conditions=opens + phrases.condition_joins.join(conditions),
         credit=credit,
     )
-
-
-def _instant(moment: datetime, language: Language) -> str:
-    """Exact to the microsecond where it has one, and always in UTC."""
-    moment = moment.astimezone(UTC).replace(tzinfo=None)
-    if language is Language.ENGLISH:
-        return f"{moment.isoformat(sep=' ')} UTC"
-    time = moment.time().isoformat().replace(".", ",")
-    return f"{moment.day}. {moment.month}. {moment.year} {time} UTC"

@@ -25,6 +25,7 @@ class Act(StrEnum):
     WITHDRAW_CANCELLATION = "withdraw_cancellation"
     READ_CANCELLATION = "read_cancellation"
     READ_TICKET = "read_ticket"
+    READ_BRIEF = "read_brief"
     WRITE_NOTE = "write_note"
     READ_INTERNAL_NOTE = "read_internal_note"
     DECIDE = "decide"
@@ -62,6 +63,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.WITHDRAW_CANCELLATION: frozenset({Role.ADMIN_AGENT}),
     Act.READ_CANCELLATION: _PARTNER | _HOUSE,
     Act.READ_TICKET: _PARTNER | _HOUSE,
+    Act.READ_BRIEF: _HOUSE,
     Act.WRITE_NOTE: _PARTNER | _HOUSE,
     Act.READ_INTERNAL_NOTE: _HOUSE,
     Act.DECIDE: frozenset({Role.REFUND_APPROVER}),

@@ -100,7 +100,7 @@ def record_approval(database: Database, step: Step, attempt: DecisionAttempt) ->
         given = _given(connection, [case.id])[case.id]
         refusal = (
             authority_refusal(connection, case, attempt)
-            or _twice(given, attempt)
+            or twice_refusal(given, attempt.actor_id)
             or stale_refusal(connection, case, attempt)
         )
         if refusal is not None:
@@ -119,8 +119,9 @@ def record_approval(database: Database, step: Step, attempt: DecisionAttempt) ->
 _SETTLED = "The case does not wait for a decision any more."
 
 
-def _twice(given: Sequence[Row[Any]], attempt: DecisionAttempt) -> Refusal | None:
-    if all(row.approved_by != attempt.actor_id for row in given):
+def twice_refusal(given: Iterable[Row[Any] | Approval], actor_id: str) -> Refusal | None:
+    """Why one who agreed already does not count again; None if they have not."""
+    if all(one.approved_by != actor_id for one in given):
         return None
     return Refusal(
         code=RefusalCode.ALREADY_APPROVED,

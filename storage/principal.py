@@ -1,5 +1,7 @@
 """Users, their roles, and who is asked for what: read at every act, never trusted from a token."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from models.principal import Acquaintance, EventSource, Principal, Role
@@ -43,6 +45,12 @@ def user_of_subject(connection: Connection, subject: str) -> str | None:
     found = select(_users.c.id).where(_users.c.subject == subject, _users.c.active)
     user_id: str | None = connection.execute(found).scalar_one_or_none()
     return user_id
+
+
+def names_of(connection: Connection, user_ids: Iterable[str]) -> dict[str, str]:
+    """What these users are called, whether or not they may still come in."""
+    found = select(_users.c.id, _users.c.name).where(_users.c.id.in_(set(user_ids)))
+    return {row.id: row.name for row in connection.execute(found.order_by(_users.c.id))}
 
 
 def approvers_for(connection: Connection, partner_id: str) -> list[str]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Select, select, tuple_
 
 from models.ids import replacement_workflow_id
 from models.principal import Principal
-from models.replacement import Replacement, ReplacementStatus
+from models.replacement import REPLACEMENT_OVER, Replacement, ReplacementStatus
 from storage.case import software
 from storage.open_case import replacements
 from storage.pool import keys
@@ -46,6 +46,15 @@ def find_replacement(
     query = _REPLACEMENT.where(replacements.c.id == replacement_id)
     found = _read(connection, principal, query)
     return found[0] if found else None
+
+
+def open_replacement_of(
+    connection: Connection, principal: Principal, line_id: str
+) -> Replacement | None:
+    """The replacement that is under way on a line, if there is one."""
+    is_open = replacements.c.status.not_in(REPLACEMENT_OVER)
+    query = _REPLACEMENT.where(replacements.c.line_id == line_id, is_open)
+    return next(iter(_read(connection, principal, query)), None)
 
 
 def _read(connection: Connection, principal: Principal, query: Select[Any]) -> list[Replacement]:

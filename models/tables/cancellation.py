@@ -47,6 +47,7 @@ class CancellationRow(Row, table=True):
             postgresql_where=f"status NOT IN {_OVER}",
         ),
         Index("ix_cancellations_partner_newest", "partner_id", "received_at", "id"),
+        Index("ix_cancellations_customer_newest", "customer_id", "received_at", "id"),
         Index(
             "ix_cancellations_running",
             "received_at",

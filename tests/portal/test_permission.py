@@ -161,6 +161,7 @@ def _body(route: APIRoute) -> Any:
         "/download-links": {"file_id": STRANGE_ID},
         "/products/{sku}/builds/{file_id}/withdrawal": {"reason": "Bad."},
         "/decisions": {"verdict": "declined"},
+        "/bulk-decisions": {"verdict": "declined", "tickets": [{"ticket_id": STRANGE_ID}]},
         "/key-suspensions": {"reason": "Leaked."},
         "/key-reinstatements": {"reason": "Not leaked."},
         "/key-replacements": {"reason": "Leaked."},

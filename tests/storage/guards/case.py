@@ -25,6 +25,12 @@ CASES = (
         "policies_one_scope",
     ),
     Guard(
+        "somebody present for no time",
+        "INSERT INTO presences SELECT id, 'usr_bob_approver', :now, :now, :now FROM tickets"
+        " WHERE cancellation_id = :waiting_case",
+        "ck_presences_in_order",
+    ),
+    Guard(
         "a second open cancellation",
         copied(
             "cancellations",
