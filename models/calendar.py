@@ -1,12 +1,13 @@
 """Business calendars: when a partner's people are there, so that the clock of the first response runs only then."""
 
+import re
 from datetime import date, time
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from models.base import Value
 from models.ticket import Impact
@@ -24,16 +25,35 @@ class Weekday(StrEnum):
     SUNDAY = "sunday"
 
 
-class OpenHours(Value):
-    """One stretch of a day in local time; `closes` 00:00 is the end of that day."""
+_CLOCK = re.compile(r"\d{2}:\d{2}(:00)?")
 
-    opens: time
-    closes: time
+
+def _on_the_clock(written: object) -> object:
+    """YAML reads 17:00 without quotes as a number, which would be taken for seconds."""
+    if isinstance(written, time) or (isinstance(written, str) and _CLOCK.fullmatch(written)):
+        return written
+    raise ValueError('a local time is written in quotes, as "17:00"')
+
+
+LocalTime = Annotated[time, BeforeValidator(_on_the_clock)]
+
+
+class OpenHours(Value):
+    """One stretch of a day in local time, also written "08:00-17:00"; `closes` 00:00 is the end of that day."""
+
+    opens: LocalTime
+    closes: LocalTime
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, written: object) -> object:
+        if not isinstance(written, str):
+            return written
+        opens, _, closes = written.partition("-")
+        return {"opens": opens.strip(), "closes": closes.strip()}
 
     @model_validator(mode="after")
     def _closes_later(self) -> Self:
-        if self.opens.tzinfo or self.closes.tzinfo:
-            raise ValueError("open hours are local times; the calendar names the zone")
         if self.closes != time.min and self.closes <= self.opens:
             raise ValueError("closes must be later than opens; 00:00 is the end of the day")
         return self

@@ -28,6 +28,12 @@ class NoticeKind(StrEnum):
     REPLACEMENT_REMINDER = "replacement_reminder"
     REPLACEMENT_COMPLETED = "replacement_completed"
     REPLACEMENT_ENDED = "replacement_ended"
+    INQUIRY_OPENED = "inquiry_opened"
+    INQUIRY_ASKED = "inquiry_asked"
+    INQUIRY_ANSWERED = "inquiry_answered"
+    INQUIRY_OVERDUE = "inquiry_overdue"
+    INQUIRY_RESOLVED = "inquiry_resolved"
+    TICKET_ASSIGNED = "ticket_assigned"
     NEEDS_ATTENTION = "needs_attention"
 
 

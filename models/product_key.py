@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from models.base import Value
-from models.text import Identifier, Line
+from models.text import Identifier, Line, Paragraph
 
 KEY_PATTERN = re.compile(r"^[A-Z0-9]{5}(-[A-Z0-9]{5}){4}$")
 """25 characters in five groups of five; the seed's "32-digit" is a known slip (design.md §2)."""
@@ -65,6 +65,9 @@ def _without_key(text: str) -> str:
 
 KeylessLine = Annotated[Line, AfterValidator(_without_key)]
 """One line of text that quotes no product key; whoever reports a leak tends to."""
+
+KeylessParagraph = Annotated[Paragraph, AfterValidator(_without_key)]
+"""Text with line breaks that quotes no product key."""
 
 
 class KeyActRequest(KeyName):

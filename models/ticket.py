@@ -140,6 +140,7 @@ class Ticket(Value):
     partner_id: str
     customer_id: str | None
     customer_tenant: str | None
+    customer_name: str | None
     requested_amount: Money | None
     reason: str | None
     contact: Contact | None
@@ -155,6 +156,15 @@ class Ticket(Value):
     closes_at: AwareDatetime | None
     closed_at: AwareDatetime | None
     notes: tuple[TicketNote, ...] = ()
+
+
+class CustomerNote(Value):
+    """A note meant for the customer, as the customer reads it: of the ticket its number and no more."""
+
+    id: str
+    ticket_number: int
+    text: str
+    written_at: AwareDatetime
 
 
 class TicketReceipt(Message):

@@ -17,6 +17,7 @@ from models.errors import KeydeskError
 from models.stack import StackError
 from portal.commands import (
     bench,
+    calendar,
     catalogue,
     demo,
     documents,
@@ -31,6 +32,7 @@ from portal.commands import (
     statement,
     stock,
     stuck,
+    ticket,
     token,
     verify,
 )
@@ -59,6 +61,8 @@ app.add_typer(revocation.app)
 app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)
+app.add_typer(ticket.app)
+app.add_typer(calendar.app)
 app.add_typer(ledger.app)
 app.add_typer(statement.app)
 app.add_typer(bench.app)

@@ -20,9 +20,10 @@ from models.order import Order, OrderDraft, PurchaseState
 from models.principal import Principal
 from models.receipt import Receipt
 from models.step import Done
-from models.ticket import Audience, NoteRef, TicketNote
+from models.ticket import Audience, NoteRef, TicketKind, TicketNote
 from portal.decision import since
 from portal.engine import Engine
+from portal.inquiry import InquiryDesk
 from portal.lookup import Lookup
 from portal.replacement import ReplacementDesk
 from rules.permission import Act, require, require_internal
@@ -41,6 +42,7 @@ class Desk:
         self.database = database
         self.find = Lookup(database)
         self.engine = Engine(database, client, task_queue)
+        self.inquiries = InquiryDesk(database, self.find)
         self.replacements = ReplacementDesk(database, self.engine, self.find)
 
     async def place_order(self, draft: OrderDraft, receipt: Receipt, principal: Principal) -> Order:
@@ -143,7 +145,10 @@ class Desk:
     async def ask(
         self, ticket_id: str, text: str, receipt: Receipt, principal: Principal
     ) -> TicketNote:
-        """Ask the requester a question on the ticket."""
+        """Ask a question on the ticket: the requester of a cancellation, or who opened an inquiry."""
+        require(principal, Act.HANDLE_TICKET)
+        if await self.find.kind_of_ticket(principal, ticket_id) is TicketKind.INQUIRY:
+            return await self.inquiries.ask(ticket_id, text, receipt, principal)
         require(principal, Act.DECIDE)
         return await self._converse(ticket_id, text, receipt, principal, question=True)
 
@@ -151,6 +156,9 @@ class Desk:
         self, ticket_id: str, text: str, receipt: Receipt, principal: Principal
     ) -> TicketNote:
         """Answer the open question."""
+        require(principal, Act.ANSWER_INQUIRY)
+        if await self.find.kind_of_ticket(principal, ticket_id) is TicketKind.INQUIRY:
+            return await self.inquiries.answer(ticket_id, text, receipt, principal)
         require(principal, Act.ANSWER)
         return await self._converse(ticket_id, text, receipt, principal, question=False)
 

@@ -1,16 +1,18 @@
 """Finding what a verb is about, within the caller's sight: another tenant's thing is no thing."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from models.cancellation import Cancellation
-from models.errors import NotFound
+from models.errors import NotFound, Refused
 from models.order import Order
 from models.principal import Principal
-from storage import cancellation_view, order_view
+from models.ticket import Ticket, TicketKind
+from storage import cancellation_view, order_view, ticket_note, ticket_view
 from storage.engine import Database
 
 Found = TypeVar("Found")
@@ -49,9 +51,24 @@ class Lookup:
         )
 
     async def case_of_ticket(self, principal: Principal, ticket_id: str) -> Cancellation:
-        """The case behind a ticket."""
+        """The case behind a ticket; Refused where there is none to be."""
+        if await self.kind_of_ticket(principal, ticket_id) is not TicketKind.CANCELLATION:
+            raise Refused("not_a_cancellation", "This ticket is about no cancellation.")
         return await self._find(
             "ticket", lambda book: cancellation_view.find_by_ticket(book, principal, ticket_id)
+        )
+
+    async def ticket(self, principal: Principal, ticket_id: str, now: datetime) -> Ticket:
+        """One ticket, and how its clock stands then."""
+        return await self._find(
+            "ticket", lambda book: ticket_view.find_ticket(book, principal, ticket_id, now)
+        )
+
+    async def kind_of_ticket(self, principal: Principal, ticket_id: str) -> TicketKind:
+        """What a ticket is about."""
+        return await self._find(
+            "ticket",
+            lambda book: TicketKind(ticket_note.find_row(book, principal, ticket_id).kind),
         )
 
     async def _find(self, noun: str, read: Callable[[Connection], Found | None]) -> Found:

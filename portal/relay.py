@@ -1,4 +1,4 @@
-"""The relay: gives what the inbox holds to the desk, starts what a crash left behind, wakes who waited for keys."""
+"""The relay: hands over what the inbox holds, starts what a crash left behind, wakes who waited for keys, closes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -69,13 +69,14 @@ class Relay:
             await self._rest(stop)
 
     async def round(self, now: datetime) -> None:
-        """Everything once: keep mails and closings running, hand events over, start what was left behind."""
+        """Everything once: keep mails and closings running, hand events over, start and close what is due."""
         if self._outbox_ensured_at is None or now - self._outbox_ensured_at > _ENSURE_EVERY:
             await self._desk.engine.ensure_outbox()
             self._outbox_ensured_at = now
         await self.deliver_due(now)
         await self.start_left_behind(now)
         await self.wake_restocked(now)
+        await self._desk.inquiries.look_after(now)
         # Last, since a Temporal that refuses schedules must not keep events lying.
         if not self._schedule_ensured:
             await self._desk.engine.ensure_schedule()

@@ -26,7 +26,12 @@ class Act(StrEnum):
     READ_CANCELLATION = "read_cancellation"
     READ_TICKET = "read_ticket"
     READ_BRIEF = "read_brief"
+    OPEN_INQUIRY = "open_inquiry"
+    RESOLVE_INQUIRY = "resolve_inquiry"
+    HANDLE_TICKET = "handle_ticket"
+    ANSWER_INQUIRY = "answer_inquiry"
     WRITE_NOTE = "write_note"
+    READ_CUSTOMER_NOTE = "read_customer_note"
     READ_INTERNAL_NOTE = "read_internal_note"
     DECIDE = "decide"
     ANSWER = "answer"
@@ -64,7 +69,12 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_CANCELLATION: _PARTNER | _HOUSE,
     Act.READ_TICKET: _PARTNER | _HOUSE,
     Act.READ_BRIEF: _HOUSE,
+    Act.OPEN_INQUIRY: _PARTNER | _HOUSE,
+    Act.RESOLVE_INQUIRY: _PARTNER | _HOUSE,
+    Act.HANDLE_TICKET: _HOUSE,
+    Act.ANSWER_INQUIRY: _PARTNER | _HOUSE,
     Act.WRITE_NOTE: _PARTNER | _HOUSE,
+    Act.READ_CUSTOMER_NOTE: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN},
     Act.READ_INTERNAL_NOTE: _HOUSE,
     Act.DECIDE: frozenset({Role.REFUND_APPROVER}),
     Act.ANSWER: frozenset({Role.ADMIN_AGENT}),
@@ -84,6 +94,15 @@ ALLOWED: dict[Act, frozenset[Role]] = {
 def may(principal: Principal, act: Act) -> bool:
     """Whether one of the caller's roles allows the act; what is not listed is denied."""
     return bool(principal.roles & ALLOWED.get(act, frozenset()))
+
+
+def may_handle(principal: Principal, partner_id: str) -> bool:
+    """Whether tickets of this partner may be the person's work: any approver or operator who sees them."""
+    return (
+        may(principal, Act.HANDLE_TICKET)
+        and principal.customer_id is None
+        and principal.covers(partner_id, None)
+    )
 
 
 def may_see_internal(principal: Principal) -> bool:

@@ -1,11 +1,14 @@
 """Tickets: the description the seed's form asks for, the status that follows from the facts, the first response."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.cancellation import CancellationStatus
 from models.money import Money
 from models.principal import Principal, Role
 from models.ticket import Audience, ResponseState, TicketStatus
+
+REOPEN_WITHIN = timedelta(days=7)
+"""How long a resolved inquiry can be reopened before it closes."""
 
 _STATUSES: dict[CancellationStatus, TicketStatus] = {
     CancellationStatus.RECEIVED: TicketStatus.OPEN,

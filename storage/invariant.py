@@ -31,6 +31,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | N10-N19 | order of events, deliveries to endpoints    | x | x |   |
 | K60     | the units that a case takes                 | x | x |   |
 | S1-S3   | invitations by mail, sessions of browsers   | x | x |   |
+| T1-T9   | tickets, first responses, inquiries         | x | x |   |
 """
 
 from datetime import timedelta

@@ -1,8 +1,9 @@
 """Notes on tickets: written once, read by those they are meant for, and the questions among them."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, tuple_
 
 from models.cancellation import CancellationStatus
 from models.errors import Invalid, NotFound, Refused
@@ -10,7 +11,7 @@ from models.principal import Principal
 from models.step import Done, Step
 from models.tables.column import table
 from models.tables.ticket import TicketNoteRow
-from models.ticket import Audience, TicketKind, TicketNote
+from models.ticket import Audience, CustomerNote, TicketKind, TicketNote
 from rules.permission import may_see_internal
 from rules.ticket import is_response
 from storage.case import cancellations, tickets
@@ -109,6 +110,29 @@ def notes_of(
         )
         for row in connection.execute(query)
     )
+
+
+def notes_for_customer(
+    connection: Connection,
+    customer_id: str,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[CustomerNote]:
+    """What was written for a customer on any ticket, newest first; the caller's sight of them was checked before."""
+    key = (notes.c.written_at, notes.c.id)
+    query = (
+        select(
+            notes.c.id, tickets.c.number.label("ticket_number"), notes.c.text, notes.c.written_at
+        )
+        .join(tickets, tickets.c.id == notes.c.ticket_id)
+        .where(tickets.c.customer_id == customer_id, notes.c.audience == Audience.CUSTOMER)
+        .order_by(key[0].desc(), key[1].desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(*key) < after)
+    return [CustomerNote.model_validate(dict(row)) for row in connection.execute(query).mappings()]
 
 
 def require_conversation(

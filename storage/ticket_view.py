@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Row, Select, select
 
 from models.money import Money
 from models.principal import Principal
@@ -14,11 +14,12 @@ from storage.scope import within
 from storage.ticket import SHOWN
 from storage.ticket_note import notes_of
 
-_TICKET: Select[Any] = (
+TICKET: Select[Any] = (
     select(
         *SHOWN,
         orders.c.number.label("order_number"),
         customers.c.tenant_id.label("customer_tenant"),
+        customers.c.name.label("customer_name"),
         cancellations.c.status.label("case_status"),
     )
     .outerjoin(orders, orders.c.id == tickets.c.order_id)
@@ -31,29 +32,9 @@ def find_ticket(
     connection: Connection, principal: Principal, ticket_id: str, now: datetime
 ) -> Ticket | None:
     """One ticket the caller may see, with the notes meant for them."""
-    query = within(_TICKET.where(tickets.c.id == ticket_id), tickets, principal)
+    query = within(TICKET.where(tickets.c.id == ticket_id), tickets, principal)
     row = connection.execute(query).one_or_none()
-    return None if row is None else _ticket(row, notes_of(connection, principal, ticket_id), now)
-
-
-def list_tickets(
-    connection: Connection,
-    principal: Principal,
-    now: datetime,
-    *,
-    kind: str | None = None,
-    after: tuple[datetime, str] | None = None,
-    limit: int = 50,
-) -> list[Ticket]:
-    """Newest first, without notes; `after` is the last (opened_at, id) of the page before."""
-    key = (tickets.c.opened_at, tickets.c.id)
-    query = _TICKET.order_by(key[0].desc(), key[1].desc()).limit(limit)
-    query = within(query, tickets, principal)
-    if kind is not None:
-        query = query.where(tickets.c.kind == kind)
-    if after is not None:
-        query = query.where(tuple_(*key) < after)
-    return [_ticket(row, (), now) for row in connection.execute(query)]
+    return None if row is None else ticket_of(row, notes_of(connection, principal, ticket_id), now)
 
 
 def _status(row: Row[Any]) -> TicketStatus:
@@ -74,7 +55,8 @@ def _status(row: Row[Any]) -> TicketStatus:
     )
 
 
-def _ticket(row: Row[Any], written: tuple[TicketNote, ...], now: datetime) -> Ticket:
+def ticket_of(row: Row[Any], written: tuple[TicketNote, ...], now: datetime) -> Ticket:
+    """A row of TICKET as a ticket whose clock is read at that instant."""
     contact = None
     if row.contact_name is not None:
         contact = Contact(name=row.contact_name, email=row.contact_email, phone=row.contact_phone)
@@ -97,6 +79,7 @@ def _ticket(row: Row[Any], written: tuple[TicketNote, ...], now: datetime) -> Ti
         partner_id=row.partner_id,
         customer_id=row.customer_id,
         customer_tenant=row.customer_tenant,
+        customer_name=row.customer_name,
         requested_amount=amount,
         reason=row.reason,
         contact=contact,

@@ -1,6 +1,8 @@
-"""The timeline as the doors show it: effects of one order, or of one of its cancellations, oldest first."""
+"""The timeline as the doors show it: effects of one order, one of its cancellations or a ticket, oldest first."""
 
-from sqlalchemy import Connection, func, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
 
 from models.tables.column import table
 from models.tables.record import EffectRow
@@ -32,7 +34,22 @@ def read_timeline(
             effects.c.cancellation_id.is_(None),
             func.split_part(effects.c.key, "/", 2).not_in(_ON_TICKETS),
         )
-    rows = connection.execute(query.order_by(effects.c.id).limit(limit))
+    return _entries(connection, query, limit)
+
+
+def read_ticket_timeline(
+    connection: Connection, ticket: Row[Any], *, after: int | None = None, limit: int = 50
+) -> list[TimelineEntry]:
+    """What happened on a ticket: in its own stream, and to its case; the caller's sight of it was checked before."""
+    own = effects.c.order_id == ticket.id
+    of_case = (effects.c.order_id == ticket.order_id) & (
+        effects.c.cancellation_id == ticket.cancellation_id
+    )
+    query = select(effects).where(own | of_case, effects.c.id > (after or 0))
+    return _entries(connection, query, limit)
+
+
+def _entries(connection: Connection, query: Select[Any], limit: int) -> list[TimelineEntry]:
     return [
         TimelineEntry(
             number=row.id,
@@ -41,5 +58,5 @@ def read_timeline(
             sentence=row.sentence,
             cancellation_id=row.cancellation_id,
         )
-        for row in rows
+        for row in connection.execute(query.order_by(effects.c.id).limit(limit))
     ]

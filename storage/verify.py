@@ -22,6 +22,7 @@ from storage.invariants.revocation import REVOCATIONS
 from storage.invariants.session import SESSIONS
 from storage.invariants.statement import STATEMENTS
 from storage.invariants.tenancy import TENANCY
+from storage.invariants.ticket import TICKETS
 
 Progress = Callable[[Invariant], None]
 
@@ -48,6 +49,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *CANCELLATIONS,
             *REVOCATIONS,
             *TENANCY,
+            *TICKETS,
             *RECORDS,
             *STATEMENTS,
             *SESSIONS,

@@ -42,7 +42,7 @@ class AuditRow(Row, table=True):
 class EffectRow(Row, table=True):
     """One effect that happened, under its business key: what makes a retry find its own work. Also the timeline.
 
-    `order_id` is the stream that it stands in: the order or, of an inquiry, the ticket.
+    `order_id` is the stream that it stands in: the order or, of an inquiry, the ticket (ADR 23).
     """
 
     __tablename__ = "effects"

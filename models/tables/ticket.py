@@ -64,6 +64,7 @@ class TicketRow(Row, table=True):
         ),
         Index("ix_tickets_newest", "opened_at", "id"),
         Index("ix_tickets_partner_newest", "partner_id", "opened_at", "id"),
+        Index("ix_tickets_customer", "customer_id", "opened_at", "id"),
         Index("ix_tickets_open", "opened_at", "id", postgresql_where="closed_at IS NULL"),
         Index(
             "ix_tickets_assignee",
@@ -128,6 +129,13 @@ class TicketNoteRow(Row, table=True):
     __table_args__ = (
         one_of("audience", Audience),
         Index("ix_ticket_notes_ticket", "ticket_id", "written_at"),
+        Index(
+            "ix_ticket_notes_customer",
+            "ticket_id",
+            "written_at",
+            "id",
+            postgresql_where="audience = 'customer'",
+        ),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)

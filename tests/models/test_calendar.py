@@ -22,7 +22,10 @@ MONDAYS = {"time_zone": "Europe/Prague", "hours": {"monday": [NINE_TO_FIVE]}}
         ({"hours": {"someday": [NINE_TO_FIVE]}}, "hours.someday"),
         ({"hours": {"monday": [{"opens": "17:00", "closes": "09:00"}]}}, "later than opens"),
         ({"hours": {"monday": [{"opens": "09:00", "closes": "09:00"}]}}, "later than opens"),
-        ({"hours": {"monday": [{"opens": "09:00Z", "closes": "17:00Z"}]}}, "local times"),
+        ({"hours": {"monday": [{"opens": "09:00Z", "closes": "17:00Z"}]}}, "in quotes"),
+        ({"hours": {"monday": [{"opens": "09:00", "closes": 1020}]}}, "in quotes"),
+        ({"hours": {"monday": ["09:00"]}}, "in quotes"),
+        ({"hours": {"monday": ["09:00-24:00"]}}, "closes"),
         ({"hours": {"monday": [NINE_TO_FIVE, NINE_TO_FIVE]}}, "overlap"),
         (
             {"hours": {"monday": [{"opens": "00:00", "closes": "00:00"}, NINE_TO_FIVE]}},
@@ -40,6 +43,8 @@ def test_what_is_no_calendar_is_refused(changes: dict[str, Any], complaint: str)
 
 
 def test_a_day_may_end_at_midnight_and_have_a_break() -> None:
-    shifts = [{"opens": "06:00", "closes": "14:00"}, {"opens": "14:00", "closes": "00:00"}]
+    shifts = [{"opens": "06:00", "closes": "14:00"}, "14:00-00:00"]
 
-    assert Calendar.model_validate(MONDAYS | {"hours": {"sunday": shifts}})
+    calendar = Calendar.model_validate(MONDAYS | {"hours": {"sunday": shifts}})
+
+    assert Calendar.model_validate(calendar.model_dump(mode="json")) == calendar

@@ -168,6 +168,16 @@ def _body(route: APIRoute) -> Any:
         "/notes": {"text": "Hello."},
         "/questions": {"text": "Why?"},
         "/answers": {"text": "Because."},
+        "/resolution": {"text": "Done."},
+        "/reopening": {"text": "Not done."},
+        "/assignment": {"assignee_id": None},
+        "/tickets": {
+            "problem_type": "other",
+            "title": "Help",
+            "description": "Please.",
+            "contact": {"name": "A", "email": "a@b.example", "phone": "+420601234567"},
+            "customer_id": OTHER_CUSTOMER,
+        },
     }
     return next((body for end, body in bodies.items() if route.path.endswith(end)), None)
 

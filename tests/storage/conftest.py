@@ -11,6 +11,7 @@ from storage.event import place_new
 from tests.factories import PLACED_AT, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
+from tests.fixtures.inquiry import tell_inquiries
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.session import begin_two_sessions
 
@@ -26,6 +27,7 @@ class Scene:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.stories: dict[str, Story] = tell_all(database)
+        self.inquiries = tell_inquiries(database)
         # Later than the ages that rules allow for, and before the mails of the scene are overdue.
         self.now: datetime = PLACED_AT + timedelta(minutes=40)
 
@@ -51,6 +53,8 @@ class Scene:
             names[f"{chapter}_case"] = story.cancellation_id
             names[f"{chapter}_replacement"] = story.replacement_id
             names[f"{chapter}_software"] = story.software_id
+        for stage, inquiry in self.inquiries.items():
+            names[f"{stage}_inquiry"] = inquiry.id
         return names
 
 

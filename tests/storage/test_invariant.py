@@ -21,6 +21,7 @@ from tests.storage.corruptions.session import SESSIONS
 from tests.storage.corruptions.shape import Corruption
 from tests.storage.corruptions.statement import STATEMENTS
 from tests.storage.corruptions.tenancy import TENANTS
+from tests.storage.corruptions.ticket import TICKETS
 
 CORRUPTIONS = (
     *MONEY,
@@ -30,6 +31,7 @@ CORRUPTIONS = (
     *REPLACEMENTS,
     *CASES,
     *TENANTS,
+    *TICKETS,
     *RECORDS,
     *DELIVERIES,
     *REVOCATIONS,
