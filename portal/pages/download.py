@@ -6,6 +6,7 @@ from portal.auth import PUBLIC
 from portal.download import CONFIRMED
 from portal.page import page_router
 from portal.pages.template import page
+from portal.return_address import HOME
 from portal.state import State
 
 router = page_router()
@@ -41,6 +42,7 @@ def _page(token: str, request: Request, state: State) -> Response:
 
 
 def _dead_link(request: Request) -> Response:
-    answer = page(request, "dead_link")
+    # The same page for every dead link, so it does not lead back to this one either.
+    answer = page(request, "dead_link", here=HOME)
     answer.status_code = 404
     return answer
