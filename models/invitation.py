@@ -1,5 +1,7 @@
 """Invitations to decide: what the link in a mail to an approver stands for."""
 
+from enum import StrEnum
+
 from pydantic import AwareDatetime
 
 from models.base import Value
@@ -25,3 +27,13 @@ class InvitationUse(Value):
 
     invitation: Invitation
     token_sha256: bytes
+
+
+class InvitationState(StrEnum):
+    """What an invitation is worth to whoever holds it."""
+
+    OPEN = "open"
+    FOR_ANOTHER = "for_another"
+    USED = "used"
+    EXPIRED = "expired"
+    STALE = "stale"

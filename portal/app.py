@@ -19,6 +19,7 @@ from portal.auth import DevTokens, OidcTokens
 from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.frame import Frame
+from portal.invitation import InvitationDesk
 from portal.loopback import is_loopback
 from portal.metrics import Metrics
 from portal.relay import Relay
@@ -106,6 +107,7 @@ async def compose(
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),
+        invitations=InvitationDesk(database, cipher, clock),
         sessions=_sessions(settings, database, public_url, clock),
         sign_in=SignInDesk(
             database,

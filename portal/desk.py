@@ -16,6 +16,7 @@ from models.cancellation import (
 from models.decision import DecisionAttempt, DecisionDraft, DecisionRecord, Verdict
 from models.errors import Forbidden, KeydeskError, NotFound, Stale
 from models.ids import purchase_workflow_id
+from models.invitation import InvitationUse
 from models.order import Order, OrderDraft, PurchaseState
 from models.principal import Principal
 from models.receipt import Receipt
@@ -93,9 +94,14 @@ class Desk:
         return await self.find.cancellation(principal, receipt.resource_id)
 
     async def decide(
-        self, cancellation_id: str, draft: DecisionDraft, receipt: Receipt, principal: Principal
+        self,
+        cancellation_id: str,
+        draft: DecisionDraft,
+        receipt: Receipt,
+        principal: Principal,
+        use: InvitationUse | None = None,
     ) -> DecisionRecord:
-        """Approve for the requested amount or less, or decline."""
+        """Approve for the requested amount or less, or decline; whoever came by an invitation spends it."""
         require(principal, Act.DECIDE)
         case = await self.find.cancellation(principal, cancellation_id)
         cancellation_book.require_amount(draft.amount, case.requested_amount.currency)
@@ -107,7 +113,7 @@ class Desk:
             }
         )
         try:
-            return await self._settle(case, attempt, draft.note, receipt)
+            return await self._settle(case, attempt, draft.note, receipt, use)
         except Stale as refusal:
             await run_in_threadpool(forget_receipt, self.database, receipt.resource_id)
             raise await since(self.database, case, draft.revision, refusal) from refusal
@@ -129,11 +135,16 @@ class Desk:
         return await self._settle(case, attempt, note, receipt)
 
     async def _settle(
-        self, case: Cancellation, attempt: DecisionAttempt, note: str | None, receipt: Receipt
+        self,
+        case: Cancellation,
+        attempt: DecisionAttempt,
+        note: str | None,
+        receipt: Receipt,
+        use: InvitationUse | None = None,
     ) -> DecisionRecord:
         await self.engine.require_up()
         await run_in_threadpool(
-            decision.note_attempt, self.database, attempt, note, receipt.received_at
+            decision.note_attempt, self.database, attempt, note, receipt.received_at, use
         )
         update = {
             Verdict.APPROVED: CancellationWorkflow.approve,

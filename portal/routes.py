@@ -25,6 +25,7 @@ from portal.api import (
     stock,
     ticket,
 )
+from portal.pages import decision as decision_page
 from portal.pages import download as download_page
 from portal.pages import home
 from portal.pages import session as session_page
@@ -55,4 +56,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     download_page.router,
     session_page.router,
+    decision_page.router,
 )

@@ -12,6 +12,7 @@ from integrations.secret_files import EventSecrets
 from models.pattern import PatternThresholds
 from portal.desk import Desk
 from portal.download import DownloadDesk
+from portal.invitation import InvitationDesk
 from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.reveal import RevealDesk
@@ -46,6 +47,7 @@ class PortalState:
     event_secrets: EventSecrets
     tokens: TokenReader
     sessions: SessionDesk
+    invitations: InvitationDesk
     sign_in: SignInDesk
     metrics: Metrics
     public_url: str

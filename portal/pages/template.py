@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from models.money import Money
 from models.outlook import Language
 from portal.language import language_of, texts_in
 from portal.state import state_of
@@ -57,6 +58,7 @@ def _environment(language: Language) -> Environment:
         "prose": _prose,
         "instant": partial(_instant, language=language),
         "money": partial(money_text, language=language),
+        "figures": partial(_figures, language=language),
     }
     return made
 
@@ -78,3 +80,9 @@ def _instant(moment: datetime, language: Language) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1} UTC</time>').format(
         exact.isoformat(timespec="seconds"), shown
     )
+
+
+def _figures(money: Money, language: Language) -> str:
+    """An amount as it stands in a field to be changed: no currency, nothing between the thousands."""
+    plain = str(money).removesuffix(f" {money.currency}").replace(",", "")
+    return plain.replace(".", ",") if language is Language.CZECH else plain

@@ -129,6 +129,7 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
             "id"
         ],
         "sku": "DG7GMGF0D5RK:0004",
+        "token": STRANGE_ID,
         "session_id": start_session(
             portal.state.database,
             secret_sha256=buyer.encode(),
@@ -195,7 +196,7 @@ async def _ask(world: World, route: APIRoute, user: str, ids: dict[str, str]) ->
     return await world.portal.post(path, _body(route), user)
 
 
-FIELDS: dict[str, dict[str, str]] = {}
+FIELDS = {"decision": {"action": "decline", "key": "k", "revision": "1", "reason_code": "other"}}
 """Something well-formed for the forms that need fields, by the end of their path."""
 
 MATRIX = [
@@ -230,7 +231,12 @@ def _comparable(answer: Any) -> Any:
     return answer.status_code, body, headers
 
 
-READ_ONE = [r for r in GUARDED if "GET" in r.methods and r.param_convertors]
+READ_ONE = [
+    r
+    for r in GUARDED
+    if "GET" in r.methods and r.param_convertors and "token" not in r.param_convertors
+]
+"""But for what stands behind a token, which is for one person and not for a role."""
 
 
 @pytest.mark.parametrize("route", READ_ONE, ids=_name)
