@@ -10,10 +10,12 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.pattern import PatternThresholds
+from models.principal import Role
 from models.statement import Issuer
 
 _SECRETS = (
     "token_secret",
+    "oidc_client_secret",
     "key_ring",
     "revocation_ring",
     "event_secrets",
@@ -66,6 +68,18 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = None
     oidc_audience: str = "keydesk"
     oidc_jwks_file: Path | None = None
+    oidc_client_id: str | None = Field(
+        default=None,
+        description="What the provider knows the pages by; left out, none are signed in.",
+    )
+    oidc_client_secret: SecretStr | None = None
+    oidc_scope: str = "openid"
+    oidc_roles_claim: str | None = Field(
+        default=None, description="Brings roles at sign-in; left out, only the book gives roles."
+    )
+    oidc_roles: dict[str, Role] = Field(
+        default={}, description="JSON: what the claim calls a role, and which role that is here."
+    )
     session_idle_minutes: int = Field(
         default=30, ge=1, le=1440, description="A browser that nobody uses is signed out."
     )

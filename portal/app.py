@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from integrations.cipher.ring import RingCipher
+from integrations.openid import Client, OpenIdProvider
 from integrations.secret_files import Secrets, ensure_secrets
 from integrations.signer import Signer
 from integrations.temporal import connect
@@ -20,7 +21,7 @@ from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.frame import Frame
 from portal.invitation import InvitationDesk
-from portal.loopback import is_loopback
+from portal.journey import JourneyCookies
 from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.relaying import relaying
@@ -29,9 +30,10 @@ from portal.revocation import RevocationDesk
 from portal.routes import ROUTERS
 from portal.session import SessionDesk
 from portal.shelf import open_shelf
-from portal.sign_in import SignInDesk
+from portal.sign_in import RETURN, SignInDesk
 from portal.state import PortalState, TokenReader
 from portal.token import read_provider
+from rules.loopback import is_loopback
 from settings import AuthKind, Mode, Settings, load
 from storage.engine import Database
 from storage.reveal import Allowance
@@ -109,10 +111,13 @@ async def compose(
         tokens=_tokens(settings, secrets),
         invitations=InvitationDesk(database, cipher, clock),
         sessions=_sessions(settings, database, public_url, clock),
+        journeys=JourneyCookies(cipher, secure=_is_secure(settings, public_url)),
         sign_in=SignInDesk(
             database,
             clock,
             development=settings.auth is AuthKind.DEV and is_loopback(settings.host),
+            provider=_provider(settings, public_url),
+            roles=settings.oidc_roles if settings.oidc_roles_claim else None,
         ),
         metrics=metrics,
         public_url=public_url,
@@ -143,11 +148,28 @@ def _sessions(
         idle=timedelta(minutes=settings.session_idle_minutes),
         absolute=timedelta(hours=settings.session_hours),
     )
-    plain = urlsplit(public_url)
-    secure = not (
-        settings.mode is Mode.DEVELOPMENT and plain.scheme == "http" and is_loopback(plain.hostname)
+    return SessionDesk(database, terms, clock, secure=_is_secure(settings, public_url))
+
+
+def _is_secure(settings: Settings, public_url: str) -> bool:
+    """Whether cookies are for TLS only: everywhere but on a development portal's own plain loopback."""
+    public = urlsplit(public_url)
+    plain = public.scheme == "http" and is_loopback(public.hostname)
+    return not (settings.mode is Mode.DEVELOPMENT and plain)
+
+
+def _provider(settings: Settings, public_url: str) -> OpenIdProvider | None:
+    """The provider that pages send people to; a portal without pages for people needs none."""
+    if settings.auth is AuthKind.DEV or settings.oidc_client_id is None:
+        return None
+    assert settings.oidc_issuer is not None, "checked with the tokens"
+    client = Client(
+        settings.oidc_client_id,
+        settings.oidc_client_secret,
+        redirect_uri=f"{public_url}{RETURN}",
+        scope=settings.oidc_scope,
     )
-    return SessionDesk(database, terms, clock, secure=secure)
+    return OpenIdProvider(settings.oidc_issuer, client, settings.oidc_roles_claim)
 
 
 def _ui_url(settings: Settings) -> str | None:

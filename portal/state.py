@@ -13,6 +13,7 @@ from models.pattern import PatternThresholds
 from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.invitation import InvitationDesk
+from portal.journey import JourneyCookies
 from portal.metrics import Metrics
 from portal.relay import Relay
 from portal.reveal import RevealDesk
@@ -48,6 +49,7 @@ class PortalState:
     tokens: TokenReader
     sessions: SessionDesk
     invitations: InvitationDesk
+    journeys: JourneyCookies
     sign_in: SignInDesk
     metrics: Metrics
     public_url: str

@@ -5,15 +5,17 @@ from typing import Annotated
 from fastapi import Path, Query, Request, Response
 
 from models.base import Value
+from models.errors import KeydeskError
 from models.outlook import Language
 from models.principal import Principal
 from models.session import SignInMethod
 from models.text import Identifier
 from portal.auth import PUBLIC, signed_in
 from portal.language import remember
-from portal.page import SIGN_IN, filled, go_on, page_router, read_form
+from portal.page import SIGN_IN, failure, filled, go_on, page_router, read_form
 from portal.pages.template import page
 from portal.return_address import own_path
+from portal.sign_in import RETURN
 from portal.state import State
 from portal.visit import visit_of
 from rules.permission import Act
@@ -39,7 +41,13 @@ class _LanguageChoice(Value):
 async def sign_in(request: Request, state: State, next: Next = None) -> Response:  # noqa: A002
     """How to sign in here; who is signed in already may change to somebody else."""
     people = await state.sign_in.people(request) if state.sign_in.offers_people(request) else []
-    return page(request, "sign_in", people=people, next=own_path(next))
+    return page(
+        request,
+        "sign_in",
+        people=people,
+        provider=state.sign_in.offers_provider,
+        next=own_path(next),
+    )
 
 
 @router.post("/sign-in/development", dependencies=[PUBLIC])
@@ -49,6 +57,36 @@ async def sign_in_as(request: Request, state: State, next: Next = None) -> Respo
     person = await state.sign_in.named(request, choice.user_id)
     answer = go_on(own_path(next))
     await state.sessions.begin(request, answer, person.user_id, SignInMethod.DEV)
+    return answer
+
+
+@router.get("/sign-in/provider", dependencies=[PUBLIC])
+async def leave_for_provider(
+    request: Request,
+    state: State,
+    next: Next = None,  # noqa: A002
+) -> Response:
+    """Send the browser to the OpenID provider; it takes along what binds the answer to it."""
+    journey, address = await state.sign_in.depart(request, own_path(next))
+    answer = go_on(address)
+    state.journeys.give(answer, journey)
+    return answer
+
+
+@router.get(RETURN, dependencies=[PUBLIC])
+async def come_back(request: Request, state: State) -> Response:
+    """The provider's answer: a session for whom it vouches, or why there is none; either way the journey is over."""
+    journey = state.journeys.read(request)
+    answer: Response
+    try:
+        user_id = await state.sign_in.arrive(request, journey)
+    except KeydeskError as error:
+        answer = failure(request, error)
+    else:
+        assert journey is not None, "nobody arrives without one"
+        answer = go_on(journey.next)
+        await state.sessions.begin(request, answer, user_id, SignInMethod.OIDC)
+    state.journeys.drop(answer)
     return answer
 
 
