@@ -11,10 +11,10 @@ LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index
 $(shell $(BIN)/python -c 0 2>/dev/null || rm -f $(BIN)/python $(RUN_STAMP) $(DEV_STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check format bench histories lock clean reset
+.PHONY: help up demo test test-openid check format bench histories lock clean reset
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 up: $(RUN_STAMP) ## Start everything and print where to click; Ctrl-C stops it
 	@$(BIN)/keydesk up
@@ -31,6 +31,10 @@ check: $(DEV_STAMP) ## Check format, lint, types and contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture/test_contracts.py
+
+test-openid: $(DEV_STAMP) ## Sign in with Glewlwyd, a real OpenID provider from Debian, installed if it is missing
+	@command -v glewlwyd > /dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends glewlwyd
+	$(BIN)/python -m pytest tests/e2e/test_real_openid.py
 
 format: $(DEV_STAMP) ## Put the code into its format
 	$(BIN)/ruff check --fix .
