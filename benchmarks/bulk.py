@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from benchmarks.place import HUMAN_SKU, own_book
 from benchmarks.sale import Sale, Till
+from benchmarks.worklist import fill_tickets, open_one, read_lists
 from demo.load import OTHER_REGIMES, load_policies
 from integrations.cipher.ring import RingCipher, make_ring
 from integrations.signer import Signer, make_signing_ring, untrusted
@@ -78,6 +79,7 @@ def measure(rows: int, tell: Tell) -> list[Measured]:
                 _replay(database, rows, tell),
                 _brief(database, rows, tell),
                 *_feed(database, rows, tell),
+                *_lists(database, rows, tell),
             ]
         finally:
             database.close()
@@ -118,6 +120,19 @@ def _brief(database: Database, rows: int, tell: Tell) -> Measured:
         times.append(elapsed())
     assert found.customer_history.cases > 0
     return Measured(what="a brief", rows=rows, seconds=median(times))
+
+
+def _lists(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:
+    """One page of each list of the desk, as its route reads it; the median of many."""
+    tell("filling the desk with tickets")
+    copied = open_one(database)
+    with database.transaction() as connection:
+        _without_guards(connection)
+        fill_tickets(connection, copied, rows)
+    _analyse(database)
+    tell("reading lists of tickets")
+    for what, seconds in read_lists(database):
+        yield Measured(what=what, rows=rows, seconds=seconds)
 
 
 def _feed(database: Database, rows: int, tell: Tell) -> Iterator[Measured]:

@@ -50,7 +50,7 @@ WHERE k.status = 'pending_approval'
     Wait(
         kind=StuckKind.NEEDS_ATTENTION,
         sql="""
-SELECT coalesce(t.cancellation_id, t.order_id) AS subject, coalesce(k.status_at, t.opened_at) AS since,
+SELECT coalesce(t.cancellation_id, t.order_id, t.id) AS subject, coalesce(k.status_at, t.opened_at) AS since,
        format('ticket %s: %s', t.number, t.needs_attention) AS why
 FROM tickets t LEFT JOIN cancellations k ON k.id = t.cancellation_id
 WHERE t.needs_attention IS NOT NULL AND t.closed_at IS NULL AND t.opened_at <= :now - :age

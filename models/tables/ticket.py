@@ -80,6 +80,12 @@ class TicketRow(Row, table=True):
             postgresql_where="first_response_at IS NULL AND closed_at IS NULL",
         ),
         Index(
+            "ix_tickets_escalated",
+            "opened_at",
+            "id",
+            postgresql_where="escalated_at IS NOT NULL AND closed_at IS NULL",
+        ),
+        Index(
             "ix_tickets_closing",
             "closes_at",
             postgresql_where="closes_at IS NOT NULL AND closed_at IS NULL",

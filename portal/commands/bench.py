@@ -110,5 +110,5 @@ def bench_bulk(
         return
     table = Table("measured", "rows", "seconds")
     for measured in found:
-        table.add_row(measured.what, f"{measured.rows:,}", f"{measured.seconds:.1f}")
+        table.add_row(measured.what, f"{measured.rows:,}", f"{measured.seconds:.3f}")
     Console().print(table)
