@@ -16,6 +16,7 @@ from activities.approval import ApprovalActivities
 from activities.cancellation import CancellationActivities
 from activities.credit import CreditActivities
 from activities.decision import DecisionActivities
+from activities.delivery import DeliveryActivities
 from activities.failure import SafeFailures
 from activities.order import OrderActivities
 from activities.outbox import OutboxActivities
@@ -30,14 +31,16 @@ from integrations.notifier.render import Renderer
 from integrations.notifier.smtp import SmtpNotifier
 from integrations.secret_files import ensure_secrets
 from integrations.temporal import connect
+from integrations.webhook.address import Resolver
+from integrations.webhook.http import HttpSender
 from models.statement import Issuer
 from portal.desk import Desk
 from portal.relay import Relay
 from portal.relaying import relaying
-from settings import Settings, issuer_of
+from settings import Mode, Settings, issuer_of
 from storage.engine import Database, Fault, no_fault
-from storage.pool import Binder
 from workflows.cancellation import CancellationWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
 from workflows.replacement import ReplacementWorkflow
@@ -47,6 +50,7 @@ WORKFLOWS = [
     PurchaseWorkflow,
     CancellationWorkflow,
     OutboxWorkflow,
+    DeliveryWorkflow,
     StatementWorkflow,
     ReplacementWorkflow,
 ]
@@ -63,9 +67,10 @@ def build_worker(
     client: Client,
     database: Database,
     outbox: OutboxActivities,
-    cipher: Binder,
+    cipher: RingCipher,
     *,
     task_queue: str,
+    deliveries: DeliveryActivities | None = None,
     low_stock: int = 0,
     issuer: Issuer = NAMELESS,
     **options: Any,
@@ -79,11 +84,18 @@ def build_worker(
         "graceful_shutdown_timeout": GRACE,
         "workflow_runner": UnsandboxedWorkflowRunner(),
     }
+    posting = deliveries or DeliveryActivities(
+        database, cipher, HttpSender(Resolver(private_allowed=False))
+    )
     return Worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        activities=_activities(database, outbox, cipher, low_stock, issuer),
+        activities=[
+            *_activities(database, cipher, low_stock, issuer),
+            outbox.deliver_notices,
+            posting.deliver_events,
+        ],
         activity_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=_CONNECTIONS,
         max_concurrent_local_activities=_CONNECTIONS,
@@ -93,7 +105,7 @@ def build_worker(
 
 
 def _activities(
-    database: Database, outbox: OutboxActivities, cipher: Binder, low_stock: int, issuer: Issuer
+    database: Database, cipher: RingCipher, low_stock: int, issuer: Issuer
 ) -> list[Any]:
     order = OrderActivities(database)
     key = ProductKeyActivities(database, cipher, low_stock)
@@ -125,7 +137,6 @@ def _activities(
         ticket.flag_attention,
         ticket.close_ticket,
         ticket.open_stock_incident,
-        outbox.deliver_notices,
         replacement.suspend_leaked_key,
         replacement.remind_replacement,
         replacement.settle_replacement,
@@ -178,12 +189,15 @@ async def run(settings: Settings) -> None:
         return
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
     outbox = OutboxActivities(database, build_notifier(settings), Renderer(public_url))
+    cipher = RingCipher(ensure_secrets(settings).key_ring)
+    resolver = Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)
     worker = build_worker(
         client,
         database,
         outbox,
-        RingCipher(ensure_secrets(settings).key_ring),
+        cipher,
         task_queue=settings.task_queue,
+        deliveries=DeliveryActivities(database, cipher, HttpSender(resolver)),
         low_stock=settings.low_stock,
         issuer=issuer_of(settings),
         on_fatal_error=_report_fatal,

@@ -39,6 +39,9 @@ class Prefix(StrEnum):
     CREDIT_NOTE = "crn"
     EVENT = "evt"
     NOTICE = "ntc"
+    ENDPOINT = "ept"
+    SECRET = "whk"  # noqa: S105 - the prefix of an id
+    DELIVERY = "dlv"
     ACT = "act"
     SESSION = "ses"
 

@@ -35,6 +35,7 @@ class NoticeKind(StrEnum):
     INQUIRY_RESOLVED = "inquiry_resolved"
     TICKET_ASSIGNED = "ticket_assigned"
     NEEDS_ATTENTION = "needs_attention"
+    ENDPOINT_DISABLED = "endpoint_disabled"
 
 
 class OutboxStatus(StrEnum):

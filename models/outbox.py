@@ -23,7 +23,7 @@ class DueNotice(Value):
     id: str
     number: int
     kind: str
-    order_id: str
+    order_id: str | None
     facts: dict[str, Any]
     created_at: AwareDatetime
     recipient: Recipient | None

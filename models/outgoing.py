@@ -26,6 +26,7 @@ class OutgoingType(StrEnum):
     CREDIT_BOOKED = "keydesk.credit.booked.v1"
     ORDER_FINAL = "keydesk.order.final.v1"
     STATEMENT_CLOSED = "keydesk.statement.closed.v1"
+    TEST = "keydesk.test.v1"
 
 
 class OutgoingData(Value):
@@ -157,6 +158,14 @@ class StatementClosed(OutgoingData):
         )
 
 
+class EndpointTested(OutgoingData):
+    """Somebody asked for a test; sent to that one endpoint, once, and not in the feed."""
+
+    type = OutgoingType.TEST
+
+    endpoint_id: str
+
+
 OUTGOING_DATA: dict[OutgoingType, type[OutgoingData]] = {
     data.type: data
     for data in (
@@ -169,6 +178,7 @@ OUTGOING_DATA: dict[OutgoingType, type[OutgoingData]] = {
         CreditBooked,
         OrderFinal,
         StatementClosed,
+        EndpointTested,
     )
 }
 
@@ -187,7 +197,7 @@ class OutgoingEvent(Value):
         pattern=rf"^[0-9]{{{SEQUENCE_DIGITS}}}$",
         description="Its number among the events of the same subject, from 1 without a hole.",
     )
-    partnerid: str
+    partnerid: str | None = Field(default=None, description="Not there in a test of the house.")
     customerid: str | None = Field(
         default=None, description="Not there if it is about no single customer."
     )

@@ -13,12 +13,14 @@ from integrations.openid import Client, OpenIdProvider
 from integrations.secret_files import Secrets, ensure_secrets
 from integrations.signer import Signer
 from integrations.temporal import connect
+from integrations.webhook.address import Resolver
 from models.errors import KeydeskError
 from models.session import SessionTerms
 from portal import openapi, problems
 from portal.auth import DevTokens, OidcTokens
 from portal.desk import Desk
 from portal.download import DownloadDesk
+from portal.endpoint import EndpointDesk
 from portal.frame import Frame
 from portal.invitation import InvitationDesk
 from portal.journey import JourneyCookies
@@ -106,6 +108,9 @@ async def compose(
         reveals=RevealDesk(database, cipher, allowance, clock),
         downloads=DownloadDesk(database, cipher, files, public_url, clock),
         revocations=RevocationDesk(database, cipher, Signer(secrets.revocation_ring), clock),
+        endpoints=EndpointDesk(
+            database, cipher, Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)
+        ),
         relay=Relay(desk),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),

@@ -36,6 +36,7 @@ from storage import case, left_behind, order, replacement
 from storage.engine import Database
 from workflows import cancellation_view, purchase_view, replacement_view
 from workflows.cancellation import CancellationWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
 from workflows.replacement import ReplacementWorkflow
@@ -167,15 +168,19 @@ class Engine:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
 
-    async def ensure_outbox(self) -> None:
-        """Keep the one workflow that sends mails running."""
+    async def ensure_senders(self) -> None:
+        """Keep the workflows running that send mails and deliver events, one of each."""
+        await self._ensure(OutboxWorkflow.run, "outbox", "Sends the mails that are due")
+        await self._ensure(DeliveryWorkflow.run, "deliveries", "Delivers events to endpoints")
+
+    async def _ensure(self, run: Any, workflow_id: str, summary: str) -> None:
         await self._call(
             lambda: self._client.start_workflow(
-                OutboxWorkflow.run,
-                id="outbox",
+                run,
+                id=workflow_id,
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary="Sends the mails that effects left in the outbox",
+                static_summary=summary,
             )
         )
 

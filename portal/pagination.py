@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from models.base import Value
+from models.cursor import encode
 from models.errors import Invalid
 from models.text import Identifier
 
@@ -59,12 +60,6 @@ class Paging(Generic[Key]):
         """Without scheme and host, which only the client knows for sure."""
         url = self._request.url.include_query_params(after=cursor, limit=self.limit)
         return f"{url.path}?{url.query}"
-
-
-def encode(key: Any) -> str:
-    """A cursor."""
-    text = TypeAdapter(Any).dump_json(key)
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def decode(kind: TypeAdapter[Key], cursor: str) -> Key:

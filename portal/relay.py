@@ -48,7 +48,7 @@ class Relay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._poked = asyncio.Event()
-        self._outbox_ensured_at: datetime | None = None
+        self._senders_ensured_at: datetime | None = None
         self._schedule_ensured = False
         self._woken_at: dict[str, datetime] = {}
 
@@ -69,10 +69,10 @@ class Relay:
             await self._rest(stop)
 
     async def round(self, now: datetime) -> None:
-        """Everything once: keep mails and closings running, hand events over, start and close what is due."""
-        if self._outbox_ensured_at is None or now - self._outbox_ensured_at > _ENSURE_EVERY:
-            await self._desk.engine.ensure_outbox()
-            self._outbox_ensured_at = now
+        """Everything once: keep what sends and what closes running, hand events over, start and close what is due."""
+        if self._senders_ensured_at is None or now - self._senders_ensured_at > _ENSURE_EVERY:
+            await self._desk.engine.ensure_senders()
+            self._senders_ensured_at = now
         await self.deliver_due(now)
         await self.start_left_behind(now)
         await self.wake_restocked(now)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from integrations.cipher.protocol import Cipher
 from integrations.signer import Signer
+from models.cursor import encode
 from models.ids import SYSTEM_USER
 from models.revocation import RevocationKeys, RevocationPage
-from portal.pagination import encode
 from rules.revocation import signed_text
 from storage import revocation
 from storage.engine import Database

@@ -12,6 +12,7 @@ from integrations.secret_files import EventSecrets
 from models.pattern import PatternThresholds
 from portal.desk import Desk
 from portal.download import DownloadDesk
+from portal.endpoint import EndpointDesk
 from portal.invitation import InvitationDesk
 from portal.journey import JourneyCookies
 from portal.metrics import Metrics
@@ -44,6 +45,7 @@ class PortalState:
     reveals: RevealDesk
     downloads: DownloadDesk
     revocations: RevocationDesk
+    endpoints: EndpointDesk
     relay: Relay
     event_secrets: EventSecrets
     tokens: TokenReader

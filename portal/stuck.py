@@ -13,7 +13,11 @@ from models.stuck import CaseRow, PendingStep, RunningCase, Stuck, StuckKind
 from storage import stuck as book
 from storage.engine import Database
 
-OUTBOX = "outbox"
+LONG_LIVED = {
+    "outbox": "the workflow that sends mails does not run",
+    "deliveries": "the workflow that delivers events to endpoints does not run",
+}
+"""What never ends, and what it means when it does not run."""
 _GRACE = timedelta(seconds=60)
 _TASK_ATTEMPTS = 3
 STEP_ATTEMPTS = 6
@@ -57,9 +61,9 @@ async def _ask_engine(
     no_worker = await _no_worker(client, task_queue, now)
     disagreeing = await _disagreements(database, client, task_queue, now)
     suspects = await engine.suspects(client, task_queue)
-    described = await engine.describe_all(client, suspects | {OUTBOX})
+    described = await engine.describe_all(client, suspects | LONG_LIVED.keys())
     waiting = [stuck for case in described.values() for stuck in judge(case, now, step_attempts)]
-    return [*no_worker, *_no_outbox(described.get(OUTBOX)), *disagreeing, *waiting]
+    return [*no_worker, *_missing(described), *disagreeing, *waiting]
 
 
 async def _no_worker(client: Client, task_queue: str, now: datetime) -> list[Stuck]:
@@ -71,13 +75,12 @@ async def _no_worker(client: Client, task_queue: str, now: datetime) -> list[Stu
     return [_stuck(StuckKind.NO_WORKER, task_queue, polled_at, why)]
 
 
-def _no_outbox(outbox: RunningCase | None) -> list[Stuck]:
-    if outbox is not None and outbox.running:
-        return []
+def _missing(described: dict[str, RunningCase]) -> list[Stuck]:
+    running = {name for name, case in described.items() if case.running}
     return [
-        _stuck(
-            StuckKind.WORKFLOW_MISSING, OUTBOX, None, "the workflow that sends mails does not run"
-        )
+        _stuck(StuckKind.WORKFLOW_MISSING, name, None, why)
+        for name, why in LONG_LIVED.items()
+        if name not in running
     ]
 
 

@@ -39,6 +39,7 @@ class Act(StrEnum):
     READ_STATEMENT = "read_statement"
     READ_POLICY = "read_policy"
     READ_EVENT = "read_event"
+    MANAGE_ENDPOINT = "manage_endpoint"
     READ_REVOCATION = "read_revocation"
     READ_AUDIT = "read_audit"
     REPAIR = "repair"
@@ -82,6 +83,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_STATEMENT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
     Act.READ_POLICY: _PARTNER | _CUSTOMER | _HOUSE | {Role.INTEGRATOR},
     Act.READ_EVENT: frozenset({Role.ADMIN_AGENT, Role.INTEGRATOR}),
+    Act.MANAGE_ENDPOINT: frozenset({Role.ADMIN_AGENT, Role.INTEGRATOR, Role.OPERATOR}),
     Act.READ_REVOCATION: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN, Role.INTEGRATOR},
     Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
     Act.REPAIR: frozenset({Role.OPERATOR}),

@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.stack",
     "tests.fixtures.sealed",
     "tests.fixtures.links",
+    "tests.fixtures.receiver",
 ]

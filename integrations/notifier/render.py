@@ -66,7 +66,7 @@ class Renderer:
         context = facts | {
             "recipient_name": _shown(recipient.name),
             "details": _details(facts),
-            "link_name": "The ticket" if notice.facts.get("ticket_id") else "The order",
+            "link_name": _link_name(notice),
             "link": self._link(notice),
         }
         return Letter(
@@ -85,6 +85,8 @@ class Renderer:
         return self._environment.get_template(template).render(context)
 
     def _link(self, notice: DueNotice) -> str:
+        if endpoint_id := notice.facts.get("endpoint_id"):
+            return f"{self._public_url}/api/v1/endpoints/{endpoint_id}"
         ticket_id = notice.facts.get("ticket_id")
         resource = (
             f"tickets/{quote(str(ticket_id), safe='')}"
@@ -92,6 +94,12 @@ class Renderer:
             else f"orders/{notice.order_id}"
         )
         return f"{self._public_url}/api/v1/{resource}"
+
+
+def _link_name(notice: DueNotice) -> str:
+    if notice.facts.get("endpoint_id"):
+        return "The endpoint"
+    return "The ticket" if notice.facts.get("ticket_id") else "The order"
 
 
 def _details(facts: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -94,6 +94,7 @@ class OutboxRow(Row, table=True):
         one_of("status", OutboxStatus),
         UniqueConstraint("dedupe_key"),
         UniqueConstraint("subject", "subject_sequence"),
+        UniqueConstraint("id", "feed_position"),
         CheckConstraint(
             "channel = 'mail' OR (order_id IS NULL) = (customer_id IS NULL)",
             name="of_an_order",

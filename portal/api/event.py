@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import Response
 
+from models.cursor import encode
 from models.outgoing import Feed
 from models.principal import Principal
 from portal.auth import allow
 from portal.door import door
-from portal.pagination import ByNumber, encode
+from portal.pagination import ByNumber
 from portal.state import State
 from rules.permission import Act
 from storage.event import read_feed

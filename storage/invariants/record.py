@@ -169,6 +169,9 @@ WHERE NOT EXISTS (
   WHERE e.key = split_part(o.dedupe_key, '/', 1) || '/' || split_part(o.dedupe_key, '/', 2))
   AND NOT EXISTS (
     SELECT FROM statements s WHERE o.order_id IS NULL AND o.dedupe_key LIKE s.id || '/close_statement/%')
+  AND NOT EXISTS (
+    SELECT FROM endpoints e WHERE o.order_id IS NULL AND o.kind = 'endpoint_disabled'
+      AND e.id = split_part(o.dedupe_key, '/', 1))
 UNION ALL
 SELECT o.id, format('%s, sent at %s', o.status, coalesce(o.sent_at::text, 'no time'))
 FROM outbox o WHERE (o.status = 'sent') <> (o.sent_at IS NOT NULL)

@@ -47,8 +47,8 @@ LAST_WORDS_S = 60
 MAY_WAIT = {"finalise_order"}
 """Steps that may look, conclude nothing and look again later: a worker can die at such a look too."""
 CLOSINGS = {"find_due_accounts", "close_statement", "typeset_papers"}
-NEVER_ALONE = {"deliver_notices", *CLOSINGS}
-"""Activities of no case: test_outbox.py kills the worker of mails, test_statement_crowd.py a closing."""
+NEVER_ALONE = {"deliver_notices", "deliver_events", *CLOSINGS}
+"""Activities of no case: test_outbox.py and test_delivery.py kill those who send, test_statement_crowd.py a closing."""
 
 
 @dataclass(frozen=True)

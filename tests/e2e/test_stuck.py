@@ -15,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from models.ids import Prefix, new_id, purchase_workflow_id
 from models.order import Order, OrderDraft, OrderLineDraft
 from models.stuck import Stuck, StuckKind
-from portal.stuck import OUTBOX, STEP_ATTEMPTS, find_stuck
+from portal.stuck import LONG_LIVED, STEP_ATTEMPTS, find_stuck
 from storage.engine import Database
 from storage.verify import verify
 from tests.factories import BUYER, CUSTOMER, PER_LINE, Story
@@ -152,7 +152,9 @@ async def _found(
         datetime.now(UTC) + after,
         step_attempts=step_attempts,
     )
-    return [s for s in found if s.kind is not StuckKind.MAIL_WAITING and s.subject != OUTBOX]
+    return [
+        s for s in found if s.kind is not StuckKind.MAIL_WAITING and s.subject not in LONG_LIVED
+    ]
 
 
 async def _until(

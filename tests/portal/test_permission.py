@@ -28,6 +28,7 @@ from tests.factories import (
     PLACED_AT,
     Story,
 )
+from tests.fixtures.bodies import STRANGE_ID, body_for, endpoint_ids
 from tests.fixtures.browser import OWN as OWN_FORM
 from tests.fixtures.browser import browsing
 from tests.fixtures.closing import close_statements, typeset_all
@@ -35,7 +36,6 @@ from tests.fixtures.portal import Portal, bearer
 from tests.fixtures.session import TERMS
 
 CUSTOMER_ROLES = {Role.GLOBAL_ADMIN, Role.CUSTOMER_USER}
-STRANGE_ID = "xyz_00000000000000000000000000000000"
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 GUARDED = [route for route in ROUTES if acts_of(route.dependant)]
@@ -128,6 +128,7 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
         "credit_note_id": (await portal.get("/api/v1/credit-notes", buyer)).json()["items"][0][
             "id"
         ],
+        **await endpoint_ids(portal, buyer),
         "sku": "DG7GMGF0D5RK:0004",
         "token": STRANGE_ID,
         "session_id": start_session(
@@ -146,43 +147,6 @@ def _user(role: Role) -> str:
     return f"usr_matrix_{role}"
 
 
-def _body(route: APIRoute) -> Any:
-    """Something well-formed for the routes that need a body."""
-    bodies = {
-        "/orders": {
-            "customer_id": OTHER_CUSTOMER,
-            "currency": "EUR",
-            "lines": [{"sku": "DG7GMGF0D5RK:0004", "quantity": 1}],
-        },
-        "/cancellations": {
-            "software_id": STRANGE_ID,
-            "reason": "No longer needed.",
-            "contact": {"name": "A", "email": "a@b.example", "phone": "+420601234567"},
-        },
-        "/download-links": {"file_id": STRANGE_ID},
-        "/products/{sku}/builds/{file_id}/withdrawal": {"reason": "Bad."},
-        "/decisions": {"verdict": "declined"},
-        "/bulk-decisions": {"verdict": "declined", "tickets": [{"ticket_id": STRANGE_ID}]},
-        "/key-suspensions": {"reason": "Leaked."},
-        "/key-reinstatements": {"reason": "Not leaked."},
-        "/key-replacements": {"reason": "Leaked."},
-        "/notes": {"text": "Hello."},
-        "/questions": {"text": "Why?"},
-        "/answers": {"text": "Because."},
-        "/resolution": {"text": "Done."},
-        "/reopening": {"text": "Not done."},
-        "/assignment": {"assignee_id": None},
-        "/tickets": {
-            "problem_type": "other",
-            "title": "Help",
-            "description": "Please.",
-            "contact": {"name": "A", "email": "a@b.example", "phone": "+420601234567"},
-            "customer_id": OTHER_CUSTOMER,
-        },
-    }
-    return next((body for end, body in bodies.items() if route.path.endswith(end)), None)
-
-
 async def _ask(world: World, route: APIRoute, user: str, ids: dict[str, str]) -> Any:
     path = route.path.format(**{name: ids[name] for name in route.param_convertors})
     if isinstance(route, PageRoute):
@@ -193,7 +157,7 @@ async def _ask(world: World, route: APIRoute, user: str, ids: dict[str, str]) ->
             )
     if "GET" in route.methods:
         return await world.portal.get(path, user)
-    return await world.portal.post(path, _body(route), user)
+    return await world.portal.post(path, body_for(route), user)
 
 
 FIELDS = {"decision": {"action": "decline", "key": "k", "revision": "1", "reason_code": "other"}}
@@ -220,7 +184,7 @@ async def test_a_role_gets_what_the_table_says(world: World, route: APIRoute, ro
         assert [answer.status_code for answer in answers] == [404, 404]
         assert _comparable(answers[0]) == _comparable(answers[1])
     else:
-        assert {answer.status_code for answer in answers} <= {200, 303, 404}
+        assert {answer.status_code for answer in answers} <= {200, 303, 404, 422}
 
 
 def _comparable(answer: Any) -> Any:

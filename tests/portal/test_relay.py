@@ -82,7 +82,7 @@ async def test_a_faulty_round_does_not_end_the_relay(
         assert rounds[0] < datetime.now(UTC)
 
 
-async def test_the_mail_workflow_is_started_again_when_somebody_ended_it(
+async def test_what_sends_is_started_again_when_somebody_ended_it(
     temporal_server: WorkflowEnvironment,
     database: Database,
     tmp_path: Path,
@@ -95,7 +95,7 @@ async def test_the_mail_workflow_is_started_again_when_somebody_ended_it(
             asked.append(None)
 
         relay = Relay(inside.desk)
-        monkeypatch.setattr(inside.desk.engine, "ensure_outbox", ensure)
+        monkeypatch.setattr(inside.desk.engine, "ensure_senders", ensure)
         first = datetime.now(UTC)
         for later in (0, 1, 29, 31, 32, 63):
             await relay.round(first + timedelta(seconds=later))

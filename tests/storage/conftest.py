@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from storage.delivery import plan_new
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
-from storage.event import place_new
 from tests.factories import PLACED_AT, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
+from tests.fixtures.deliveries import URL, drain
+from tests.fixtures.endpoints import register
 from tests.fixtures.inquiry import tell_inquiries
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.session import begin_two_sessions
@@ -26,6 +28,7 @@ class Scene:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.endpoint_id = register(database, URL, at=PLACED_AT)
         self.stories: dict[str, Story] = tell_all(database)
         self.inquiries = tell_inquiries(database)
         # Later than the ages that rules allow for, and before the mails of the scene are overdue.
@@ -36,8 +39,8 @@ class Scene:
         # Between the charges and the first reversal, so that the later statements come with credit notes.
         (first,) = close_statements(database, PLACED_AT + timedelta(minutes=3, seconds=30))
         (later,) = close_statements(database, PLACED_AT + timedelta(minutes=38))
-        with database.transaction() as connection:
-            place_new(connection)
+        plan_new(database, self.now)
+        drain(database, self.now)
         self.statements: dict[str, object] = {
             "first_statement": first.id,
             "later_statement": later.id,
@@ -47,6 +50,7 @@ class Scene:
     def names(self) -> dict[str, object]:
         """What SQL may bind: `:now`, the others, two statements and a note, and `:final_order`, `_line`, `_case`, …"""
         names: dict[str, object] = {"now": self.now, **OTHERS, **self.statements}
+        names["endpoint"] = self.endpoint_id
         for chapter, story in self.stories.items():
             names[f"{chapter}_order"] = story.order_id
             names[f"{chapter}_line"] = story.line_id

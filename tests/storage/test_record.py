@@ -16,6 +16,7 @@ APPEND_ONLY = (
     "credits",
     "decision_attempts",
     "decisions",
+    "delivery_attempts",
     "effects",
     "invitation_uses",
     "key_events",
@@ -33,8 +34,11 @@ APPEND_ONLY = (
 )
 KEPT = (
     "cancellations",
+    "deliveries",
     "download_links",
     "downloads",
+    "endpoint_secrets",
+    "endpoints",
     "inbox",
     "ledger_accounts",
     "number_series",
@@ -70,6 +74,26 @@ MAY_CHANGE = {
     "product_files": {"file_name", "withdrawn_at", "withdrawn_by", "withdrawn_reason"},
     "ledger_accounts": {"balance_minor", "version"},
     "stock_alerts": {"cleared_at"},
+    "endpoints": {
+        "planned_to",
+        "status",
+        "status_at",
+        "status_by",
+        "disabled_reason",
+        "failures",
+        "failing_since",
+        "rests_until",
+    },
+    "endpoint_secrets": {"wrapped_key", "ring_key_id", "seal_version", "expires_at"},
+    "deliveries": {
+        "status",
+        "status_at",
+        "attempts",
+        "tries",
+        "first_tried_at",
+        "next_attempt_at",
+        "leased_until",
+    },
     "replacements": {"status", "status_at", "decided_by", "decided_at", "new_key_id", "note"},
     "sessions": {"seen_at", "ended_at"},
     "product_keys": {
@@ -150,6 +174,7 @@ def test_a_settled_column_does_not_change(table: str, column: str, connection: C
         bool: f"NOT {column}",
         dict: "'{}'",
         tuple: "'{[9,10)}'",
+        list: "'{other}'",
     }.get(kind, f"{column} + interval '1 day'")
 
     refused = _refusal(connection, f"UPDATE {table} SET {column} = {other}")

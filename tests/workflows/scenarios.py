@@ -192,8 +192,16 @@ async def cancellation_compensated(counter: Counter, trouble: Trouble) -> Handle
 
 async def outbox_working(counter: Counter, _: Trouble) -> Handle:
     await counter.buy()
-    await counter.house.desk.engine.ensure_outbox()
-    handle = counter.house.client.get_workflow_handle("outbox")
+    return await _working(counter, "outbox")
+
+
+async def deliveries_working(counter: Counter, _: Trouble) -> Handle:
+    return await _working(counter, "deliveries")
+
+
+async def _working(counter: Counter, workflow_id: str) -> Handle:
+    await counter.house.desk.engine.ensure_senders()
+    handle = counter.house.client.get_workflow_handle(workflow_id)
 
     async def three_rounds() -> bool:
         return len((await handle.fetch_history()).events) > 20
@@ -238,6 +246,7 @@ SCENARIOS: dict[str, Scenario] = {
         cancellation_retried,
         cancellation_compensated,
         outbox_working,
+        deliveries_working,
         *replacement_scenarios.ALL,
         statement_months,
     )

@@ -23,6 +23,7 @@ from tests.workflows.record_histories import HISTORIES, version
 from tests.workflows.scenarios import SCENARIOS
 from worker import WORKFLOWS
 from workflows.cancellation import CancellationWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.purchase import PurchaseWorkflow
 from workflows.replacement import ReplacementWorkflow
@@ -165,6 +166,7 @@ MUTATIONS: dict[str, tuple[type, str, dict[str, Any]]] = {
     "the charge stays": (PurchaseWorkflow, "purchase_failed", {"_reverse_charge": nothing}),
     "no pages are made": (StatementWorkflow, "statement_months", {"_typeset": none_left}),
     "nothing is closed": (StatementWorkflow, "statement_months", {"_close_one": none_left}),
+    "no event is delivered": (DeliveryWorkflow, "deliveries_working", {"_round": no_mail}),
     "nothing is delivered": (OutboxWorkflow, "outbox_working", {"_round": no_mail}),
 }
 
