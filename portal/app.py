@@ -165,7 +165,7 @@ def _is_secure(settings: Settings, public_url: str) -> bool:
 
 def _provider(settings: Settings, public_url: str) -> OpenIdProvider | None:
     """The provider that pages send people to; a portal without pages for people needs none."""
-    if settings.auth is AuthKind.DEV or settings.oidc_client_id is None:
+    if settings.auth is AuthKind.DEV or not settings.oidc_client_id:
         return None
     assert settings.oidc_issuer is not None, "checked with the tokens"
     client = Client(

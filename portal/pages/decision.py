@@ -9,6 +9,7 @@ from fastapi import Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from models.brief import Brief
+from models.decision import Decision
 from models.errors import KeydeskError
 from models.ids import Prefix
 from models.invitation import InvitationState, InvitationUse
@@ -25,7 +26,9 @@ from portal.pages.template import page
 from portal.state import PortalState, State
 from rules.permission import Act
 from storage.brief import read_brief
+from storage.cancellation_view import find_decision
 from storage.presence import note_presence
+from storage.principal import names_of
 from storage.receipt import take_receipt
 
 router = page_router()
@@ -157,10 +160,13 @@ async def _show(
     fields: dict[str, str] | None = None,
 ) -> Response:
     brief = await _brief(request, state, reader, ticket_id)
+    decision, decider = await _decision(state, brief.cancellation.id)
     answer = page(
         request,
         "decision",
         brief=brief,
+        decision=decision,
+        decider=decider,
         refusal=refusal,
         fields=fields or {},
         wrong={error["pointer"] for error in _errors(refusal)},
@@ -193,6 +199,19 @@ async def _brief(
                 since=since,
                 language=language_of(request),
             )
+
+    return await run_in_threadpool(read)
+
+
+async def _decision(state: PortalState, cancellation_id: str) -> tuple[Decision | None, str]:
+    """The verdict, if there is one, and the name of whose it is."""
+
+    def read() -> tuple[Decision | None, str]:
+        with state.database.reading() as connection:
+            found = find_decision(connection, cancellation_id)
+            if found is None:
+                return None, ""
+            return found, names_of(connection, [found.decided_by])[found.decided_by]
 
     return await run_in_threadpool(read)
 

@@ -1,4 +1,4 @@
-"""The plain pages that need no sign-in: home, the API reference, the problems, and their style sheet."""
+"""The plain pages that need no sign-in: home, the API reference, the problems, and what they load."""
 
 from importlib.resources import files
 
@@ -47,5 +47,15 @@ def read_problem(request: Request, code: str) -> HTMLResponse:
 @router.get("/assets/portal.css")
 def style() -> Response:
     """The style of these pages."""
-    text = files("portal").joinpath("assets/portal.css").read_text(encoding="utf-8")
-    return Response(text, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+    return _asset("portal.css", "text/css")
+
+
+@router.get("/assets/icon.svg")
+def icon() -> Response:
+    """What browsers show beside the title."""
+    return _asset("icon.svg", "image/svg+xml")
+
+
+def _asset(name: str, kind: str) -> Response:
+    text = files("portal").joinpath(f"assets/{name}").read_text(encoding="utf-8")
+    return Response(text, media_type=kind, headers={"Cache-Control": "max-age=3600"})

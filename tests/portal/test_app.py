@@ -103,7 +103,7 @@ async def test_a_page_loads_nothing_foreign_and_links_nowhere_dead(
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     links = _Links(page.text)
-    assert links.loaded == ["/assets/portal.css"]
+    assert links.loaded == ["/assets/icon.svg", "/assets/portal.css"]
     for link in {*links.loaded, *links.followed}:
         if link.startswith("#"):
             continue

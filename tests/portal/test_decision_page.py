@@ -75,6 +75,8 @@ async def test_from_the_mail_over_the_sign_in_to_the_decision(desk: Desk) -> Non
         assert location(done) == desk.page
         outcome = await browser.get(desk.page)
         assert "This case was approved." in outcome.text
+        for fact in ("Bob Beránek", "100.50 EUR", "Fine."):
+            assert fact in outcome.text.partition("What is asked for")[0], fact
         assert 'type="hidden"' not in outcome.text
         again = await browser.get(link)
         assert (again.status_code, "This link was used already" in again.text) == (410, True)
