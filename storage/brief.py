@@ -1,12 +1,12 @@
 """The brief of one case: what an approver needs, gathered from the whole book on one snapshot."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from models.brief import Brief, Checks, DownloadsMade, TimeFacts
+from models.brief import Brief, Checks, DownloadsMade, History, TimeFacts
 from models.cancellation import Cancellation
 from models.errors import NotFound, Refused
 from models.outlook import Language, QuoteRecord
@@ -14,6 +14,7 @@ from models.pattern import PatternFacts, PatternThresholds
 from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.ticket import Ticket
+from models.timeline import TimelineEntry
 from rules.brief import check_money, check_pattern, check_time, check_use
 from rules.explanation import explained
 from storage import brief_evidence as evidence
@@ -53,16 +54,7 @@ def read_brief(
     began = case.received_at - thresholds.within
     customer = history.customer_history(connection, case, began)
     partner = history.partner_history(connection, case, began)
-    pattern = PatternFacts(
-        customer_since=customer.since,
-        customer_cases=customer.cases,
-        customer_seen=history.count_seen(connection, case, customer.since),
-        partner_since=partner.since,
-        partner_cases=partner.cases,
-        partner_orders=history.count_orders(connection, case, partner.since),
-        requester_is_approver=case.requester_id in approvers,
-        thresholds=thresholds,
-    )
+    pattern = _pattern(connection, case, customer, partner, approvers, thresholds)
     return _naming_people(
         connection,
         Brief(
@@ -81,9 +73,7 @@ def read_brief(
             decline_reasons=CancellationPolicy.model_validate(case.policy).decline_reasons,
             viewers=viewers_of(connection, ticket_id, at, but=reader.user_id),
             revision=cancellation.revision,
-            changes=()
-            if since is None
-            else changes_since(connection, cancellation.order_id, since),
+            changes=_changes(connection, cancellation, since),
             people={},
         ),
     )
@@ -104,6 +94,26 @@ def _ticket_and_case(
     return ticket, cancellation
 
 
+def _pattern(
+    connection: Connection,
+    case: Row[Any],
+    customer: History,
+    partner: History,
+    approvers: Sequence[str],
+    thresholds: PatternThresholds,
+) -> PatternFacts:
+    return PatternFacts(
+        customer_since=customer.since,
+        customer_cases=customer.cases,
+        customer_seen=history.count_seen(connection, case, customer.since),
+        partner_since=partner.since,
+        partner_cases=partner.cases,
+        partner_orders=history.count_orders(connection, case, partner.since),
+        requester_is_approver=case.requester_id in approvers,
+        thresholds=thresholds,
+    )
+
+
 def _checks(
     connection: Connection,
     case: Row[Any],
@@ -119,6 +129,12 @@ def _checks(
         key_and_downloads=check_use(evidence.use_facts(connection, case, downloads)),
         pattern=check_pattern(pattern),
     )
+
+
+def _changes(
+    connection: Connection, cancellation: Cancellation, since: int | None
+) -> tuple[TimelineEntry, ...]:
+    return () if since is None else changes_since(connection, cancellation.order_id, since)
 
 
 def _naming_people(connection: Connection, brief: Brief) -> Brief:

@@ -32,8 +32,9 @@ from storage.engine import Database
 from storage.key_import import add_keys
 from storage.policy import add_policies
 from tests.factories import APPROVER, BOTH, OTHER_APPROVER, OTHER_BUYER, PER_LINE, SEVERAL
+from tests.fixtures.desk_acts import Act, Appoint, Decide, Opening, Rush, Say
 from tests.fixtures.desk_model import AGENTS, PEOPLE
-from tests.fixtures.desk_walk import Act, Appoint, Decide, DeskWalk, Opening, Rush, Say
+from tests.fixtures.desk_walk import DeskWalk
 from tests.fixtures.portal import portal_settings, serving
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.stack import Clock, Stack
