@@ -24,6 +24,7 @@ from activities.product_key import ProductKeyActivities
 from activities.replacement import ReplacementActivities
 from activities.statement import StatementActivities
 from activities.ticket import TicketActivities
+from activities.undo import UndoActivities
 from integrations.cipher.ring import RingCipher
 from integrations.notifier.directory import DirectoryNotifier
 from integrations.notifier.protocol import Notifier
@@ -127,6 +128,7 @@ def _activities(
         cancellation.validate_window,
         cancellation.compensate_cancellation,
         ApprovalActivities(database).record_approval,
+        UndoActivities(database).record_undo,
         DecisionActivities(database).record_decision,
         CreditActivities(database).book_credit,
         ticket.create_ticket,

@@ -17,4 +17,4 @@ class ApprovalActivities:
     @activity.defn
     def record_approval(self, step: DecisionStep) -> ApprovalRecord:
         """Note that one more person agrees, or say which rule forbids it."""
-        return approval.record_approval(self._database, step, step.attempt)
+        return approval.record_approval(self._database, step, step.attempt, step.round_number)

@@ -17,4 +17,4 @@ class DecisionActivities:
     @activity.defn
     def record_decision(self, step: DecisionStep) -> DecisionRecord:
         """Settle the case with this attempt, or say which rule forbids it."""
-        return decision.record_decision(self._database, step, step.attempt)
+        return decision.record_decision(self._database, step, step.attempt, step.round_number)

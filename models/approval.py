@@ -98,6 +98,12 @@ class ApprovalPlan(ApprovalRule):
     remind_after: tuple[timedelta, ...] = (timedelta(days=1), timedelta(days=3))
     escalate_after: timedelta = timedelta(days=5)
     expire_after: timedelta = timedelta(days=30)
+    undo_for: timedelta = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        le=timedelta(days=1),
+        description="How long after a person's approval it can be taken back; nothing is done until then.",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

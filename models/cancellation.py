@@ -169,6 +169,10 @@ class Cancellation(Value):
     ticket_id: str | None = None
     ticket_number: int | None = None
     verdict: Verdict | None = None
+    decision_id: str | None = None
+    undo_until: AwareDatetime | None = Field(
+        default=None, description="While it is approved: until when that can be taken back."
+    )
     approvals_needed: int = Field(default=1, description="0 where the policy itself approves.")
     approvals: tuple[Approval, ...] = Field(
         default=(), description="Those given so far, where several are needed."
@@ -215,6 +219,7 @@ class CancellationStage(StrEnum):
     OPENING_TICKET = "creating ticket"
     WAITING_FOR_APPROVAL = "waiting for approval"
     WAITING_FOR_REQUESTER = "waiting for requester"
+    UNDOABLE = "approved, can be undone"
     SUSPENDING_KEY = "suspending key"
     BOOKING_CREDIT = "booking credit"
     REVOKING_KEY = "revoking key"

@@ -8,10 +8,11 @@ from pydantic import AwareDatetime, Field, model_validator
 from models.base import Message, Value
 from models.money import Money
 from models.text import Identifier, Paragraph
+from models.undo import Undo
 
 
 class Verdict(StrEnum):
-    """How a cancellation is settled; exactly one per case, first wins."""
+    """How a cancellation is settled; exactly one stands per case, first wins."""
 
     APPROVED = "approved"
     DECLINED = "declined"
@@ -58,6 +59,14 @@ class Decision(Value):
     reason_code: str | None = Field(default=None, description="Why it was declined.")
     decided_at: AwareDatetime
     automatic: bool
+    undo_until: AwareDatetime | None = Field(
+        default=None,
+        description="Until when the approval can be taken back, that instant included.",
+    )
+    undo: Undo | None = Field(
+        default=None,
+        description="Set once the approval was taken back; the decision stands no longer.",
+    )
 
 
 class DecisionAttempt(Message):
@@ -86,6 +95,7 @@ class DecisionRecord(Message):
     verdict: Verdict | None = None
     decided_by: str | None = None
     amount_minor: int | None = None
+    undo_until: AwareDatetime | None = None
     approvals_missing: int = 0
     refusal_code: str | None = None
     refusal: str | None = None

@@ -34,6 +34,7 @@ class Prefix(StrEnum):
     NOTE = "not"
     DECISION = "dec"
     BULK_DECISION = "blk"
+    UNDO = "und"
     CREDIT = "crd"
     STATEMENT = "sta"
     CREDIT_NOTE = "crn"

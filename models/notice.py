@@ -15,6 +15,7 @@ class NoticeKind(StrEnum):
     APPROVAL_NEEDED = "approval_needed"
     APPROVAL_REMINDER = "approval_reminder"
     APPROVAL_ESCALATED = "approval_escalated"
+    APPROVAL_UNDONE = "approval_undone"
     QUESTION_ASKED = "question_asked"
     QUESTION_ANSWERED = "question_answered"
     CANCELLATION_RECEIVED = "cancellation_received"

@@ -20,6 +20,7 @@ class OutgoingType(StrEnum):
     ORDER_FULFILLED = "keydesk.order.fulfilled.v1"
     CANCELLATION_REQUESTED = "keydesk.cancellation.requested.v1"
     CANCELLATION_DECIDED = "keydesk.cancellation.decided.v1"
+    CANCELLATION_UNDONE = "keydesk.cancellation.undone.v1"
     KEY_REVEALED = "keydesk.key.revealed.v1"
     KEY_REVOKED = "keydesk.key.revoked.v1"
     KEY_REPLACED = "keydesk.key.replaced.v1"
@@ -70,6 +71,16 @@ class CancellationDecided(OutgoingData):
     quantity: int = Field(description="Units that the verdict is about.")
     verdict: Verdict
     reason_code: str | None = Field(default=None, description="Why it was declined.")
+
+
+class CancellationUndone(OutgoingData):
+    """An approval was taken back in time; the case waits for a decision again, and another verdict follows."""
+
+    type = OutgoingType.CANCELLATION_UNDONE
+
+    cancellation_id: str
+    order_id: str
+    decision_id: str
 
 
 class KeyRevealed(OutgoingData):
@@ -172,6 +183,7 @@ OUTGOING_DATA: dict[OutgoingType, type[OutgoingData]] = {
         OrderFulfilled,
         CancellationRequested,
         CancellationDecided,
+        CancellationUndone,
         KeyRevealed,
         KeyRevoked,
         KeyReplaced,

@@ -144,6 +144,6 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
         "decline_reasons",
         "links",
     ),
-    "approval": ("stages", "by_amount"),
+    "approval": ("stages", "by_amount", "undo_for"),
 }
 """Fields the first policies did not have, by the part they stand in: documents leave them out at their default."""

@@ -5,6 +5,7 @@ from pydantic import AwareDatetime
 from models.base import Message
 from models.decision import DecisionAttempt
 from models.ticket import NoteRef
+from models.undo import UndoAttempt
 
 
 class Step(Message):
@@ -38,9 +39,16 @@ class ActedStep(Step):
 
 
 class DecisionStep(Step):
-    """Settling a case with one attempt."""
+    """Settling a case with one attempt; the round grows each time an approval was taken back."""
 
     attempt: DecisionAttempt
+    round_number: int = 1
+
+
+class UndoStep(Step):
+    """Taking an approval back."""
+
+    attempt: UndoAttempt
 
 
 class NoteStep(Step):

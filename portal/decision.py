@@ -6,14 +6,28 @@ from starlette.concurrency import run_in_threadpool
 
 from models.approval import Approval
 from models.cancellation import Cancellation
-from models.decision import Decision, DecisionRecord
+from models.decision import Decision, DecisionAttempt, DecisionRecord, Verdict
 from models.errors import Conflict, KeydeskError, Stale
+from models.principal import Principal
 from models.receipt import Receipt
+from models.undo import UndoRecord
 from storage import approval, cancellation_view
 from storage.engine import Database
 from storage.revision import changes_since, revision_of
 
 _TOO_LATE = ("already_decided", "case_closed")
+
+
+def attempt_of(
+    case: Cancellation, receipt: Receipt, principal: Principal, verdict: Verdict
+) -> DecisionAttempt:
+    """What the caller says to a case, under the id of their request."""
+    return DecisionAttempt(
+        id=receipt.resource_id,
+        cancellation_id=case.id,
+        actor_id=principal.user_id,
+        verdict=verdict,
+    )
 
 
 async def settled(
@@ -29,11 +43,12 @@ async def settled(
     except KeydeskError as refusal:
         if refusal.code not in _TOO_LATE:
             raise
+        own = await _decision_of(database, cancellation_id, receipt.resource_id)
+        if own is not None:
+            return own
         standing = await _decision_of(database, cancellation_id)
         if standing is None:
             raise
-        if standing.id == receipt.resource_id:
-            return standing
         given = await _approval_of(database, cancellation_id, receipt.resource_id)
         if given is None:
             raise _already_decided(standing) from refusal
@@ -42,8 +57,29 @@ async def settled(
         given = await _approval_of(database, cancellation_id, receipt.resource_id)
         assert given is not None, "a noted approval is in the book"
         return given
-    decision = await _decision_of(database, cancellation_id)
+    decision = await _decision_of(database, cancellation_id, receipt.resource_id)
     assert decision is not None, "an accepted attempt is in the book"
+    return decision
+
+
+async def undone(
+    database: Database,
+    cancellation_id: str,
+    decision_id: str,
+    receipt: Receipt,
+    attempt: Awaitable[UndoRecord],
+) -> Decision:
+    """The approval that was taken back, also to a repeat of the request that did so, however late it comes."""
+    try:
+        await attempt
+    except KeydeskError:
+        decision = await _decision_of(database, cancellation_id, decision_id)
+        done = None if decision is None else decision.undo
+        if decision is None or done is None or done.id != receipt.resource_id:
+            raise
+        return decision
+    decision = await _decision_of(database, cancellation_id, decision_id)
+    assert decision is not None, "what was taken back is in the book"
     return decision
 
 
@@ -72,10 +108,12 @@ def _already_decided(standing: Decision) -> Conflict:
     )
 
 
-async def _decision_of(database: Database, cancellation_id: str) -> Decision | None:
+async def _decision_of(
+    database: Database, cancellation_id: str, decision_id: str | None = None
+) -> Decision | None:
     def read() -> Decision | None:
         with database.reading() as connection:
-            return cancellation_view.find_decision(connection, cancellation_id)
+            return cancellation_view.find_decision(connection, cancellation_id, decision_id)
 
     return await run_in_threadpool(read)
 

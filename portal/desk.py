@@ -22,7 +22,8 @@ from models.principal import Principal
 from models.receipt import Receipt
 from models.step import Done
 from models.ticket import Audience, NoteRef, TicketKind, TicketNote
-from portal.decision import since
+from models.undo import UndoAttempt, UndoRecord
+from portal.decision import attempt_of, since
 from portal.engine import Engine
 from portal.inquiry import InquiryDesk
 from portal.lookup import Lookup
@@ -105,7 +106,7 @@ class Desk:
         require(principal, Act.DECIDE)
         case = await self.find.cancellation(principal, cancellation_id)
         cancellation_book.require_amount(draft.amount, case.requested_amount.currency)
-        attempt = _attempt(case, receipt, principal, Verdict(draft.verdict)).model_copy(
+        attempt = attempt_of(case, receipt, principal, Verdict(draft.verdict)).model_copy(
             update={
                 "amount_minor": None if draft.amount is None else draft.amount.amount_minor,
                 "reason_code": await self._decline_reason(case, draft),
@@ -131,7 +132,7 @@ class Desk:
         """Take a request back before it is decided."""
         require(principal, Act.WITHDRAW_CANCELLATION)
         case = await self.find.cancellation(principal, cancellation_id)
-        attempt = _attempt(case, receipt, principal, Verdict.WITHDRAWN)
+        attempt = attempt_of(case, receipt, principal, Verdict.WITHDRAWN)
         return await self._settle(case, attempt, note, receipt)
 
     async def _settle(
@@ -151,6 +152,21 @@ class Desk:
             Verdict.DECLINED: CancellationWorkflow.decline,
             Verdict.WITHDRAWN: CancellationWorkflow.withdraw,
         }[attempt.verdict]
+        return await self.engine.update(case.workflow_id, update, attempt, attempt.id)
+
+    async def undo(
+        self, cancellation_id: str, decision_id: str, receipt: Receipt, principal: Principal
+    ) -> UndoRecord:
+        """Take an approval back while nothing was done for it."""
+        require(principal, Act.DECIDE)
+        case = await self.find.cancellation(principal, cancellation_id)
+        attempt = UndoAttempt(
+            id=receipt.resource_id,
+            cancellation_id=case.id,
+            decision_id=decision_id,
+            actor_id=principal.user_id,
+        )
+        update = CancellationWorkflow.undo
         return await self.engine.update(case.workflow_id, update, attempt, attempt.id)
 
     async def ask(
@@ -275,14 +291,3 @@ class Desk:
     async def find_order(self, order_id: str) -> Order:
         """The order as it stands now."""
         return await self.find.order(order_id)
-
-
-def _attempt(
-    case: Cancellation, receipt: Receipt, principal: Principal, verdict: Verdict
-) -> DecisionAttempt:
-    return DecisionAttempt(
-        id=receipt.resource_id,
-        cancellation_id=case.id,
-        actor_id=principal.user_id,
-        verdict=verdict,
-    )

@@ -53,6 +53,7 @@ _KINDS: dict[str, type[KeydeskError]] = {
     "amount_not_positive": Invalid,
     "already_decided": Conflict,
     "stale_view": Stale,
+    "not_your_approval": Forbidden,
 }
 
 

@@ -52,7 +52,12 @@ CANCELLATION_MOVES: dict[CancellationStatus, frozenset[CancellationStatus]] = {
         }
     ),
     CancellationStatus.APPROVED: frozenset(
-        {CancellationStatus.CREDITED, CancellationStatus.COMPENSATED}
+        {
+            CancellationStatus.CREDITED,
+            CancellationStatus.COMPENSATED,
+            # The approval was taken back in its time.
+            CancellationStatus.PENDING_APPROVAL,
+        }
     ),
     CancellationStatus.CREDITED: frozenset({CancellationStatus.COMPLETED}),
     CancellationStatus.COMPLETED: frozenset(),

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
 
 from models.approval import Approval, ApprovalRecord, ApprovalRule
 from models.cancellation import CancellationStatus
@@ -15,11 +15,12 @@ from models.notice import NoticeKind
 from models.policy import CancellationPolicy
 from models.principal import Role
 from models.step import Step
-from models.tables.cancellation import ApprovalRow
 from models.tables.column import table
+from models.tables.decision import ApprovalRow
 from rules.approval import Refusal, RefusalCode, may_decide
 from storage import case as case_book
 from storage import principal as people
+from storage.case import undos
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.first_response import note_response
@@ -76,10 +77,29 @@ def least_granted(connection: Connection, cancellation_id: str) -> int | None:
     """The lowest amount anybody agreed to, which is what all of them agreed to."""
     granted: int | None = connection.execute(
         select(func.min(approvals.c.amount_minor)).where(
-            approvals.c.cancellation_id == cancellation_id
+            approvals.c.cancellation_id == cancellation_id, _counts()
         )
     ).scalar_one()
     return granted
+
+
+def persons_of(connection: Connection, decision: Row[Any]) -> frozenset[str]:
+    """Everybody who agreed to an approval: whoever gave it, and where several did, all of them."""
+    agreed = connection.execute(
+        select(approvals.c.approved_by).where(
+            approvals.c.cancellation_id == decision.cancellation_id,
+            approvals.c.round == decision.round,
+        )
+    ).scalars()
+    return frozenset({decision.decided_by, *agreed})
+
+
+def _counts() -> ColumnElement[bool]:
+    """Whether an approval counts: the verdict it led to, if any, was not taken back."""
+    taken_back = (undos.c.cancellation_id == approvals.c.cancellation_id) & (
+        undos.c.round == approvals.c.round
+    )
+    return ~exists().where(taken_back)
 
 
 def was_given(connection: Connection, approval_id: str) -> bool:
@@ -88,10 +108,13 @@ def was_given(connection: Connection, approval_id: str) -> bool:
     return found.one_or_none() is not None
 
 
-def record_approval(database: Database, step: Step, attempt: DecisionAttempt) -> ApprovalRecord:
+def record_approval(
+    database: Database, step: Step, attempt: DecisionAttempt, round_number: int = 1
+) -> ApprovalRecord:
     """Note that one more person agrees, and ask the others while some are missing.
 
-    Whoever agreed already does not count twice; a role lost since the click refuses.
+    Whoever agreed already does not count twice; a role lost since the click refuses. An approval that is taken
+    back takes all of its round with it.
     """
 
     def work(effect: Effect) -> ApprovalRecord:
@@ -111,7 +134,7 @@ def record_approval(database: Database, step: Step, attempt: DecisionAttempt) ->
             # A late attempt of a frozen worker: the case was settled meanwhile, nobody is asked.
             return ApprovalRecord(recorded=False, refusal_code="not_waiting", refusal=_SETTLED)
         effect.belongs_to(case.partner_id, case.customer_id)
-        return _note(effect, case, attempt, given)
+        return _note(effect, case, attempt, given, round_number)
 
     return perform(database, step, f"record_approval:{attempt.id}", ApprovalRecord, work)
 
@@ -129,8 +152,20 @@ def twice_refusal(given: Iterable[Row[Any] | Approval], actor_id: str) -> Refusa
     )
 
 
+def in_round(round_number: int) -> dict[str, int | None]:
+    """What a row says of its round: its number, and the one whose approval was taken back before it."""
+    return {
+        "round": round_number,
+        "previous_round": None if round_number == 1 else round_number - 1,
+    }
+
+
 def _note(
-    effect: Effect, case: Row[Any], attempt: DecisionAttempt, given: Sequence[Row[Any]]
+    effect: Effect,
+    case: Row[Any],
+    attempt: DecisionAttempt,
+    given: Sequence[Row[Any]],
+    round_number: int,
 ) -> ApprovalRecord:
     rule, number = rule_of(case), len(given) + 1
     amount = case.requested_minor if attempt.amount_minor is None else attempt.amount_minor
@@ -144,6 +179,7 @@ def _note(
             approved_by=attempt.actor_id,
             amount_minor=amount,
             approved_at=effect.at,
+            **in_round(round_number),
         )
     )
     note_response(effect.connection, case.ticket_id, attempt.actor_id, effect.at)
@@ -181,7 +217,7 @@ def _given(connection: Connection, cancellation_ids: Iterable[str]) -> dict[str,
     found = connection.execute(
         select(approvals, case_book.cancellations.c.currency)
         .join(case_book.cancellations, case_book.cancellations.c.id == approvals.c.cancellation_id)
-        .where(approvals.c.cancellation_id.in_(list(cancellation_ids)))
+        .where(approvals.c.cancellation_id.in_(list(cancellation_ids)), _counts())
         .order_by(approvals.c.number)
     )
     grouped: dict[str, list[Row[Any]]] = defaultdict(list)

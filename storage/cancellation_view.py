@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select, tuple_
 
 from models.approval import Approval
-from models.cancellation import Cancellation
+from models.cancellation import Cancellation, CancellationStatus
 from models.catalogue import KeyMode
 from models.credit import Credit
 from models.decision import Decision
@@ -16,9 +16,10 @@ from models.principal import Principal
 from models.tables.column import table
 from models.tables.statement import StatementEntryRow
 from storage.approval import approvals_of, rule_of
-from storage.case import CASE, cancellations, credits_, decisions, software, tickets
+from storage.case import CASE, cancellations, credits_, decisions, software, stands, tickets
 from storage.revision import revision_column
 from storage.scope import within
+from storage.undo import find_undo
 
 _claims = table(StatementEntryRow)
 
@@ -76,12 +77,15 @@ def order_of_software(connection: Connection, principal: Principal, software_id:
     return found
 
 
-def find_decision(connection: Connection, cancellation_id: str) -> Decision | None:
-    """The verdict of a case, if it has one."""
+def find_decision(
+    connection: Connection, cancellation_id: str, decision_id: str | None = None
+) -> Decision | None:
+    """The verdict of a case, if it has one; with an id that decision, even if it was taken back."""
+    which = stands() if decision_id is None else decisions.c.id == decision_id
     row = connection.execute(
         select(decisions, cancellations.c.currency)
         .join(cancellations, cancellations.c.id == decisions.c.cancellation_id)
-        .where(decisions.c.cancellation_id == cancellation_id)
+        .where(decisions.c.cancellation_id == cancellation_id, which)
     ).one_or_none()
     if row is None:
         return None
@@ -100,6 +104,8 @@ def find_decision(connection: Connection, cancellation_id: str) -> Decision | No
         reason_code=row.reason_code,
         decided_at=row.decided_at,
         automatic=row.automatic,
+        undo_until=row.undo_until,
+        undo=find_undo(connection, row.id),
     )
 
 
@@ -161,6 +167,8 @@ def _cancellation(
         ticket_id=row.ticket_id,
         ticket_number=row.ticket_number,
         verdict=row.verdict,
+        decision_id=row.decision_id,
+        undo_until=row.undo_until if row.status == CancellationStatus.APPROVED else None,
         approvals_needed=approvals_needed,
         approvals=approvals,
         credit_id=row.credit_id,

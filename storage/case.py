@@ -2,19 +2,31 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    and_,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from models.cancellation import CREDITED, CancellationStatus
 from models.money import Money
 from models.step import Step
-from models.tables.cancellation import CancellationRow, CreditRow, DecisionRow
+from models.tables.cancellation import CancellationRow, CreditRow
 from models.tables.catalogue import CustomerRow, ProductRow
 from models.tables.column import table
+from models.tables.decision import DecisionRow, UndoRow
 from models.tables.order import OrderLineRow, OrderRow, SoftwareItemRow
 from models.tables.ticket import TicketRow
 
 cancellations = table(CancellationRow)
 decisions = table(DecisionRow)
+undos = table(UndoRow)
 credits_ = table(CreditRow)
 tickets = table(TicketRow)
 orders = table(OrderRow)
@@ -33,6 +45,11 @@ def cancelled_quantity() -> ScalarSelect[int]:
         .correlate(lines)
         .scalar_subquery()
     )
+
+
+def stands() -> ColumnElement[bool]:
+    """Whether a decision counts: nobody took it back."""
+    return ~exists().where(undos.c.decision_id == decisions.c.id)
 
 
 CASE = (
@@ -61,6 +78,7 @@ CASE = (
         decisions.c.decided_by,
         decisions.c.decided_at,
         decisions.c.amount_minor.label("approved_minor"),
+        decisions.c.undo_until,
         credits_.c.id.label("credit_id"),
         credits_.c.number.label("credit_number"),
     )
@@ -70,7 +88,7 @@ CASE = (
     .join(products, products.c.sku == lines.c.sku)
     .join(customers, customers.c.id == cancellations.c.customer_id)
     .outerjoin(tickets, tickets.c.cancellation_id == cancellations.c.id)
-    .outerjoin(decisions, decisions.c.cancellation_id == cancellations.c.id)
+    .outerjoin(decisions, and_(decisions.c.cancellation_id == cancellations.c.id, stands()))
     .outerjoin(credits_, credits_.c.cancellation_id == cancellations.c.id)
 )
 

@@ -16,8 +16,8 @@ from models.outgoing import CancellationDecided
 from models.policy import CancellationPolicy
 from models.principal import Role
 from models.step import Step
-from models.tables.cancellation import DecisionAttemptRow
 from models.tables.column import table
+from models.tables.decision import DecisionAttemptRow
 from storage import approval
 from storage import case as case_book
 from storage import ticket as ticket_book
@@ -78,10 +78,13 @@ def note_attempt(
             use_invitation(connection, use, attempt.id, attempted_at)
 
 
-def record_decision(database: Database, step: Step, attempt: DecisionAttempt) -> DecisionRecord:
+def record_decision(
+    database: Database, step: Step, attempt: DecisionAttempt, round_number: int = 1
+) -> DecisionRecord:
     """Settle the case with this attempt, unless a rule forbids it; a later attempt is told who was first.
 
-    Authority is read here again, in the transaction that commits: a role lost since the click counts.
+    Each round, one more than the approvals that were taken back, has its own first. Authority is read here
+    again, in the transaction that commits: a role lost since the click counts.
     """
 
     def work(effect: Effect) -> DecisionRecord:
@@ -92,7 +95,8 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
             return refusal
         effect.belongs_to(case.partner_id, case.customer_id)
         amount = _amount(connection, case, attempt)
-        _insert(connection, case, attempt, amount, step.at)
+        undo_until = _undo_until(case, attempt, step.at)
+        _insert(connection, case, attempt, amount, step.at, undo_until, round_number)
         case_book.set_status(connection, step, _STATUS[attempt.verdict])
         if _is_by_approver(attempt):
             note_response(connection, case.ticket_id, attempt.actor_id, step.at)
@@ -131,11 +135,21 @@ def record_decision(database: Database, step: Step, attempt: DecisionAttempt) ->
                 verdict=attempt.verdict,
                 decided_by=attempt.actor_id,
                 amount_minor=amount,
+                undo_until=undo_until,
             ),
             cancellation_id=case.id,
         )
 
-    return perform(database, step, "record_decision", DecisionRecord, work)
+    name = "record_decision" if round_number == 1 else f"record_decision:{round_number}"
+    return perform(database, step, name, DecisionRecord, work)
+
+
+def _undo_until(case: Row[Any], attempt: DecisionAttempt, at: datetime) -> datetime | None:
+    """Until when a person's approval can be taken back, by the policy frozen on the line."""
+    policy = CancellationPolicy.model_validate(case.policy)
+    if attempt.verdict is not Verdict.APPROVED or attempt.actor_id == POLICY_USER:
+        return None
+    return at + policy.approval.undo_for if policy.approval.undo_for else None
 
 
 def decline_reason(database: Database, cancellation_id: str, reason_code: str | None) -> str:
@@ -222,6 +236,8 @@ def _insert(
     attempt: DecisionAttempt,
     amount: int | None,
     at: datetime,
+    undo_until: datetime | None,
+    round_number: int,
 ) -> None:
     connection.execute(
         insert(decisions).values(
@@ -235,5 +251,7 @@ def _insert(
             reason_code=attempt.reason_code,
             decided_at=at,
             automatic=attempt.actor_id in (POLICY_USER, SYSTEM_USER),
+            undo_until=undo_until,
+            **approval.in_round(round_number),
         )
     )

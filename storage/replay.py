@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Result, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Result, Row, and_, func, select
 
 from models.cancellation import CancellationStatus, IneligibilityReason, LineFacts
 from models.catalogue import Family
@@ -15,7 +15,7 @@ from models.money import Money
 from models.policy import CancellationPolicy
 from models.replay import FLIPS, Change, MoneyChange, PastCase, ReplayedCase, ReplayReport
 from rules.replay import candidate_for, replay_case
-from storage.case import cancellations, decisions, lines, orders, products
+from storage.case import cancellations, decisions, lines, orders, products, stands
 
 _BATCH = 2000
 _Purse = dict[tuple[str, str], list[int]]
@@ -129,7 +129,7 @@ def _past_cases(
         .join(orders, orders.c.id == cancellations.c.order_id)
         .join(lines, lines.c.id == cancellations.c.line_id)
         .join(products, products.c.sku == lines.c.sku)
-        .outerjoin(decisions, decisions.c.cancellation_id == cancellations.c.id)
+        .outerjoin(decisions, and_(decisions.c.cancellation_id == cancellations.c.id, stands()))
         .where(*_judged(partner_id))
     )
     rows: Result[Any] = connection.execution_options(yield_per=_BATCH).execute(found)

@@ -63,6 +63,7 @@ WHERE t.needs_attention IS NOT NULL AND t.closed_at IS NULL AND t.opened_at <= :
 SELECT k.id AS subject, k.status_at AS since, format('%s since %s', k.status, k.status_at) AS why
 FROM cancellations k
 WHERE k.status IN ('received', 'approved', 'credited') AND k.status_at < :now - :age
+  AND NOT EXISTS (SELECT FROM decisions d WHERE d.cancellation_id = k.id AND d.undo_until > :now - :age)
 UNION ALL
 SELECT o.id, o.status_at, format('order %s is placed and not yet charged', o.number)
 FROM orders o WHERE o.status = 'placed' AND o.status_at < :now - :age

@@ -11,6 +11,7 @@ from rules.transition import KEY_MOVES
 from storage.engine import Database
 from storage.invariant import Invariant
 from storage.invariants.cancellation import CANCELLATIONS
+from storage.invariants.decision import DECISIONS
 from storage.invariants.delivery import DELIVERIES
 from storage.invariants.download import DOWNLOADS
 from storage.invariants.ledger import LEDGER
@@ -52,6 +53,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *TICKETS,
             *RECORDS,
             *STATEMENTS,
+            *DECISIONS,
             *SESSIONS,
         ),
         key=_place,

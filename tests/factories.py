@@ -6,9 +6,8 @@ from typing import Any
 from sqlalchemy import select
 
 from models.cancellation import CancellationRequest
-from models.decision import DecisionAttempt, Verdict
+from models.decision import Verdict
 from models.ids import SYSTEM_USER, Prefix, new_id
-from models.invitation import InvitationUse
 from models.order import OrderDraft, OrderLineDraft
 from models.principal import Principal
 from models.product_key import RevealRequest
@@ -17,10 +16,8 @@ from models.tables.column import table
 from models.tables.order import OrderLineRow, SoftwareItemRow
 from models.ticket import Contact
 from storage import (
-    approval,
     cancellation,
     credit,
-    decision,
     ledger,
     order,
     product_key,
@@ -32,9 +29,9 @@ from storage.engine import Database
 from storage.principal import principal_of
 from storage.product_file import files_of
 from storage.reveal import Allowance, reveal_key
-from tests.fixtures.invitations import first_invitation
 from tests.fixtures.leak import Leak
 from tests.fixtures.ring import CIPHER
+from tests.fixtures.ruling import Ruling
 
 PARTNER, OTHER_PARTNER = (f"par_{number:032d}" for number in (1, 2))
 CUSTOMER, SISTER_CUSTOMER, OTHER_CUSTOMER = (f"cus_{number:032d}" for number in (1, 2, 3))
@@ -45,13 +42,15 @@ BOTH, OPERATOR = "usr_dana_both", "usr_olga_operator"
 PER_LINE, PER_UNIT = "DG7GMGF0D5RK:0004", "DG7GMGF0D7FV:0001"
 SEVERAL = "DG7GMGF0FKX9:0003"
 """A product whose cancellations two people must approve, once `two_people()` is in the book."""
+UNDOABLE = "DG7GMGF0D65N:0002"
+"""A product whose approvals can be taken back for five minutes, once `undoable()` is in the book."""
 PARTS = "DG7GMGF0D7D9:0001"
 """A product of which some units may go, once `single_units()` is in the book."""
 PLACED_AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 CONTACT = Contact(name="Alena Nová", email="alena@vltava-cloud.example", phone="+420 601 234 567")
 
 
-class Story(Leak):
+class Story(Leak, Ruling):
     """One order and one cancellation of its first line; every step happens a minute after the one before."""
 
     def __init__(
@@ -68,6 +67,7 @@ class Story(Leak):
         self.order_id = new_id(Prefix.ORDER)
         self.cancellation_id = new_id(Prefix.CANCELLATION)
         self.replacement_id = new_id(Prefix.REPLACEMENT)
+        self.round_number = 1
         self.line_id = ""
         self.software_id = ""
         self.link_id = ""
@@ -181,49 +181,6 @@ class Story(Leak):
             self.tick(),
         )
         return self
-
-    def agree(self, actor: str = APPROVER, amount_minor: int | None = None) -> "Story":
-        """One more person approves a case that needs several; the last one settles it."""
-        attempt = DecisionAttempt(
-            id=new_id(Prefix.DECISION),
-            cancellation_id=self.cancellation_id,
-            actor_id=actor,
-            verdict=Verdict.APPROVED,
-            amount_minor=amount_minor,
-        )
-        decision.note_attempt(self.database, attempt, None, self.tick())
-        agreed = approval.record_approval(self.database, self.step(), attempt)
-        assert agreed.recorded, agreed.refusal
-        if not agreed.missing:
-            record = decision.record_decision(self.database, self.step(), attempt)
-            assert record.recorded, record.refusal
-        return self
-
-    def decide(
-        self,
-        verdict: Verdict = Verdict.APPROVED,
-        actor: str = APPROVER,
-        amount_minor: int | None = None,
-        *,
-        invited: bool = False,
-    ) -> "Story":
-        """The case is settled, by way of the mail that asked for it if so wanted."""
-        attempt = DecisionAttempt(
-            id=new_id(Prefix.DECISION),
-            cancellation_id=self.cancellation_id,
-            actor_id=actor,
-            verdict=verdict,
-            amount_minor=amount_minor,
-        )
-        use = self.invitation(actor) if invited else None
-        decision.note_attempt(self.database, attempt, None, self.tick(), use)
-        record = decision.record_decision(self.database, self.step(), attempt)
-        assert record.recorded, record.refusal
-        return self
-
-    def invitation(self, user_id: str = APPROVER) -> InvitationUse:
-        """What the first mail that asked this person to decide the case stands for."""
-        return first_invitation(self.database, self.cancellation_id, user_id)
 
     def suspend(self) -> "Story":
         """The key stops working."""

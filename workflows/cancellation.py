@@ -1,7 +1,8 @@
 """CancellationWorkflow: one request to take a line back, from the validated window to the revoked key."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
@@ -29,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.cancellation_desk import CancellationDesk
     from workflows.steps import StepAbandoned, sleep_until
+
+Nudge = tuple[timedelta, str, Callable[[], Awaitable[None]]]
 
 _ENDED = {
     Verdict.DECLINED: (CancellationStage.DECLINED, CancellationStatus.DECLINED),
@@ -92,19 +95,42 @@ class CancellationWorkflow(CancellationDesk):
         opened_at = workflow.now()
         self._enter(CancellationStage.WAITING_FOR_APPROVAL)
         self._show(waiting_since=opened_at)
-        for due_after, words, nudge in self._nudges(plan):
+        nudges = deque(self._nudges(plan))
+        await self._await_verdict(plan, opened_at, nudges)
+        while not await self._stands():
+            # The clocks go on as they did before the approval, so nobody is reminded twice.
+            await self._await_verdict(plan, opened_at, nudges)
+
+    async def _await_verdict(
+        self, plan: Assessment, opened_at: datetime, nudges: deque[Nudge]
+    ) -> None:
+        while nudges:
+            due_after, words, nudge = nudges[0]
             if await sleep_until(opened_at + due_after, self._is_decided, words):
                 return
+            nudges.popleft()
             await nudge()
         if not await sleep_until(
             opened_at + plan.expire_after, self._is_decided, "Final deadline for a decision"
         ):
             await self._settle(self._attempt(SYSTEM_USER, Verdict.EXPIRED))
 
-    def _nudges(
-        self, plan: Assessment
-    ) -> list[tuple[timedelta, str, Callable[[], Awaitable[None]]]]:
-        nudges: list[tuple[timedelta, str, Callable[[], Awaitable[None]]]] = []
+    async def _stands(self) -> bool:
+        """Wait as long as the approval can be taken back; whether it was not."""
+        decision = self._decision
+        if decision is None or decision.undo_until is None:
+            return decision is not None
+        self._enter(CancellationStage.UNDOABLE)
+        self._show(waiting_since=None)
+        await sleep_until(
+            decision.undo_until, lambda: self._decision is None, "Time to take the approval back"
+        )
+        # An undo that was taken before the time ended is settled first.
+        async with self._deciding:
+            return self._decision is not None
+
+    def _nudges(self, plan: Assessment) -> list[Nudge]:
+        nudges: list[Nudge] = []
         for number, after in enumerate(plan.remind_after, start=1):
             nudges.append((after, f"Reminder {number} to the approvers", self._reminder(number)))
         nudges.append((plan.escalate_after, "Escalation to the operators", self._escalate))

@@ -38,6 +38,8 @@ class CancellationCase:
         self._ticket: TicketReceipt | None = None
         self._decision: DecisionRecord | None = None
         self._approvals_missing: int | None = None
+        self._agreed: set[str] = set()
+        self._round = 1
         self._deciding = asyncio.Lock()
         self._compensator: str | None = None
         self._problem: str | None = None

@@ -6,6 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.approval import ApprovalActivities
     from activities.decision import DecisionActivities
     from activities.ticket import TicketActivities
+    from activities.undo import UndoActivities
     from models.cancellation import (
         CancellationStage,
         CancellationState,
@@ -13,8 +14,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from models.decision import DecisionAttempt, DecisionRecord, Verdict
     from models.money import Money
-    from models.step import DecisionStep, Done, NoteStep
+    from models.step import DecisionStep, Done, NoteStep, UndoStep
     from models.ticket import NoteRef
+    from models.undo import UndoAttempt, UndoRecord
+    from rules.undo import may_undo
     from workflows.cancellation_case import CancellationCase
     from workflows.refusal import refuse, refuse_decided
 
@@ -36,13 +39,18 @@ class CancellationDesk(CancellationCase):
                 approved = await self._record_approval(attempt)
                 if not approved.recorded or approved.approvals_missing:
                     return approved
-            step = DecisionStep(**self._step().model_dump(), attempt=attempt)
             record = await self._talks.run(
-                DecisionActivities.record_decision, step, f"Record the decision: {attempt.verdict}"
+                DecisionActivities.record_decision,
+                self._decision_step(attempt),
+                f"Record the decision: {attempt.verdict}",
             )
             if record.recorded:
                 self._decision = record
+                self._agreed.add(attempt.actor_id)
             return record
+
+    def _decision_step(self, attempt: DecisionAttempt) -> DecisionStep:
+        return DecisionStep(**self._step().model_dump(), attempt=attempt, round_number=self._round)
 
     def _takes_several(self, attempt: DecisionAttempt) -> bool:
         needed = self._assessment.approvals_needed if self._assessment else 1
@@ -50,12 +58,14 @@ class CancellationDesk(CancellationCase):
 
     async def _record_approval(self, attempt: DecisionAttempt) -> DecisionRecord:
         """Note one of several approvals; the one that makes them enough settles the case as its verdict."""
-        step = DecisionStep(**self._step().model_dump(), attempt=attempt)
         approval = await self._talks.run(
-            ApprovalActivities.record_approval, step, "Record one of several approvals"
+            ApprovalActivities.record_approval,
+            self._decision_step(attempt),
+            "Record one of several approvals",
         )
         if approval.recorded:
             self._approvals_missing = approval.missing
+            self._agreed.add(attempt.actor_id)
             workflow.set_current_details(self._details())
         return DecisionRecord(
             recorded=approval.recorded,
@@ -106,6 +116,40 @@ class CancellationDesk(CancellationCase):
         self._check_undecided()
         if attempt.verdict is not Verdict.WITHDRAWN:
             refuse("wrong_verdict", "This update only withdraws.")
+
+    @workflow.update
+    async def undo(self, attempt: UndoAttempt) -> UndoRecord:
+        """Take an approval back before anything irreversible is done; the case waits for a decision again."""
+        async with self._deciding:
+            # While this waited, the time may have ended or somebody else may have taken it back.
+            self._may_undo(attempt)
+            step = UndoStep(**self._step().model_dump(), attempt=attempt)
+            record = await self._talks.run(
+                UndoActivities.record_undo, step, "Take the approval back"
+            )
+            if not record.recorded:
+                refuse(record.refusal_code or "refused", record.refusal or "A rule forbids it.")
+            self._wait_again()
+            return record
+
+    @undo.validator
+    def _may_undo(self, attempt: UndoAttempt) -> None:
+        decision = self._decision
+        if decision is None or decision.decision_id != attempt.decision_id:
+            refuse("undo_closed", "This approval does not stand any more.")
+        until = decision.undo_until if self._stage is CancellationStage.UNDOABLE else None
+        refusal = may_undo(attempt.actor_id, self._agreed, until, workflow.now())
+        if refusal is not None:
+            refuse(refusal.code, refusal.sentence)
+
+    def _wait_again(self) -> None:
+        """The next verdict is another round's: nobody's approval of this one counts in it."""
+        self._decision = None
+        self._approvals_missing = None
+        self._agreed.clear()
+        self._round += 1
+        self._enter(CancellationStage.WAITING_FOR_APPROVAL)
+        self._show(waiting_since=workflow.now())
 
     @workflow.update
     async def ask(self, note: NoteRef) -> Done:

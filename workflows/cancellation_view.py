@@ -13,6 +13,7 @@ _NEXT = {
     CancellationStage.OPENING_TICKET: "a ticket is opened",
     CancellationStage.WAITING_FOR_APPROVAL: "a refund approver decides",
     CancellationStage.WAITING_FOR_REQUESTER: "the requester answers, then an approver decides",
+    CancellationStage.UNDOABLE: "the product key is suspended",
     CancellationStage.SUSPENDING_KEY: "the credit is booked",
     CancellationStage.BOOKING_CREDIT: "the product key is revoked",
     CancellationStage.REVOKING_KEY: "the ticket is closed",
@@ -59,6 +60,8 @@ def describe(
         told.append(f"Approvals: {given} of {assessment.approvals_needed}.")
     if decision is not None:
         told.append(f"Decision: {decision.verdict} by {decision.decided_by}.")
+        if stage is CancellationStage.UNDOABLE and decision.undo_until is not None:
+            told.append(f"It can be taken back until {decision.undo_until:%Y-%m-%d %H:%M:%S} UTC.")
     if problem is not None:
         told.append(f"**Needs attention:** {problem}")
     return "\n\n".join(told)

@@ -1,4 +1,4 @@
-"""Rows of cancellations, attempts to decide them, approvals, decisions and credits."""
+"""Rows of cancellations and credits."""
 
 from datetime import datetime
 from typing import Any
@@ -82,83 +82,6 @@ class CancellationRow(Row, table=True):
     contact_email: str = Field(sa_type=TEXT)
     contact_phone: str = Field(sa_type=TEXT)
     quote: dict[str, Any] | None = Field(default=None, sa_type=DOCUMENT)
-
-
-class DecisionAttemptRow(Row, table=True):
-    """Every try to settle a case, also the refused ones: a rejected Update leaves no trace in Temporal."""
-
-    __tablename__ = "decision_attempts"
-    __table_args__ = (one_of("verdict", Verdict),)
-
-    id: str = Field(primary_key=True, sa_type=TEXT)
-    cancellation_id: str = Field(foreign_key="cancellations.id", sa_type=TEXT, index=True)
-    actor_id: str = Field(foreign_key="users.id", sa_type=TEXT)
-    verdict: str = Field(sa_type=TEXT)
-    amount_minor: int | None = Field(default=None, sa_type=AMOUNT)
-    note: str | None = Field(default=None, sa_type=TEXT)
-    reason_code: str | None = Field(default=None, sa_type=TEXT)
-    attempted_at: datetime = Field(sa_type=INSTANT)
-
-
-class DecisionRow(Row, table=True):
-    """The verdict; one per case, never by the requester unless it is their own withdrawal."""
-
-    __tablename__ = "decisions"
-    __table_args__ = (
-        one_of("verdict", Verdict),
-        ForeignKeyConstraint(
-            ["cancellation_id", "requester_id"], ["cancellations.id", "cancellations.requester_id"]
-        ),
-        UniqueConstraint("cancellation_id"),
-        UniqueConstraint("id", "cancellation_id", "verdict", "amount_minor", "decided_at"),
-        CheckConstraint(
-            "verdict = 'withdrawn' OR decided_by <> requester_id", name="not_the_requester"
-        ),
-        CheckConstraint(
-            "(verdict = 'approved') = (amount_minor IS NOT NULL)", name="amount_if_approved"
-        ),
-        CheckConstraint("amount_minor > 0", name="amount_positive"),
-        CheckConstraint("reason_code IS NULL OR verdict = 'declined'", name="reason_of_decline"),
-        CheckConstraint(
-            "automatic = (decided_by IN ('usr_policy', 'usr_system'))", name="automatic"
-        ),
-    )
-
-    id: str = Field(primary_key=True, sa_type=TEXT)
-    cancellation_id: str = Field(sa_type=TEXT)
-    requester_id: str = Field(sa_type=TEXT)
-    decided_by: str = Field(foreign_key="users.id", sa_type=TEXT)
-    verdict: str = Field(sa_type=TEXT)
-    amount_minor: int | None = Field(default=None, sa_type=AMOUNT)
-    note: str | None = Field(default=None, sa_type=TEXT)
-    reason_code: str | None = Field(default=None, sa_type=TEXT)
-    decided_at: datetime = Field(sa_type=INSTANT)
-    automatic: bool = False
-
-
-class ApprovalRow(Row, table=True):
-    """One of several approvals a case needs: each by another person, none by the requester."""
-
-    __tablename__ = "approvals"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["cancellation_id", "requester_id"], ["cancellations.id", "cancellations.requester_id"]
-        ),
-        UniqueConstraint("cancellation_id", "approved_by"),
-        UniqueConstraint("cancellation_id", "number"),
-        CheckConstraint("approved_by <> requester_id", name="not_the_requester"),
-        CheckConstraint("amount_minor > 0", name="amount_positive"),
-        CheckConstraint("number > 0", name="number_positive"),
-    )
-
-    id: str = Field(primary_key=True, sa_type=TEXT)
-    cancellation_id: str = Field(sa_type=TEXT)
-    requester_id: str = Field(sa_type=TEXT)
-    number: int
-    stage: str = Field(sa_type=TEXT)
-    approved_by: str = Field(foreign_key="users.id", sa_type=TEXT)
-    amount_minor: int = Field(sa_type=AMOUNT)
-    approved_at: datetime = Field(sa_type=INSTANT)
 
 
 class CreditRow(Row, table=True):

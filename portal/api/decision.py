@@ -1,4 +1,4 @@
-"""Decisions over the API: approving or declining the case behind a ticket."""
+"""Decisions over the API: approving or declining the case behind a ticket, and taking an approval back."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from models.ids import Prefix
 from models.principal import Principal
 from models.text import Identifier
 from portal.auth import allow
-from portal.decision import settled
+from portal.decision import settled, undone
 from portal.door import door
 from portal.idempotency import TakeReceipt, idempotent
 from portal.problems import FieldProblem, InvalidFields
@@ -57,6 +57,28 @@ async def decide(
     if isinstance(answer, Approval):
         response.status_code = 202
     return answer
+
+
+@router.post(
+    "/tickets/{ticket_id}/decisions/{decision_id}/undo",
+    status_code=201,
+    summary="Take an approval back",
+)
+async def undo(
+    ticket_id: Identifier,
+    decision_id: Identifier,
+    caller: Annotated[Principal, allow(Act.DECIDE)],
+    state: State,
+    take_receipt: Annotated[TakeReceipt, idempotent(Prefix.UNDO)],
+) -> Decision:
+    """Until the decision's `undo_until`, by anybody who approved the case; it then waits for a decision again.
+
+    The decision stays on record with its `undo`. A decline ends the case at once and cannot be taken back.
+    """
+    receipt = await take_receipt()
+    case_id = (await state.desk.find.case_of_ticket(caller, ticket_id)).id
+    attempt = state.desk.undo(case_id, decision_id, receipt, caller)
+    return await undone(state.database, case_id, decision_id, receipt, attempt)
 
 
 def _as_seen(draft: DecisionDraft, if_match: str | None) -> DecisionDraft:

@@ -42,7 +42,8 @@ WHERE k.status <> 'completed' AND t.closed_at < :now - :age
         "or by the policy where the frozen policy says so.",
         sql="""
 SELECT cancellation_id AS subject, format('%s verdicts', count(*)) AS detail
-FROM decisions GROUP BY cancellation_id HAVING count(*) > 1
+FROM decisions d WHERE NOT EXISTS (SELECT FROM decision_undos u WHERE u.decision_id = d.id)
+GROUP BY cancellation_id HAVING count(*) > 1
 UNION ALL
 SELECT f.subject, f.detail FROM (
   SELECT d.id AS subject, concat_ws('; ',
@@ -86,7 +87,7 @@ SELECT f.subject, f.detail FROM (
   CROSS JOIN LATERAL (SELECT keydesk_approvals_needed(l.policy, k.requested_minor, k.currency) AS needed) n
   CROSS JOIN LATERAL (
     SELECT count(DISTINCT approved_by) AS given, min(amount_minor) AS least, array_agg(approved_by) AS people
-    FROM approvals WHERE cancellation_id = k.id AND approved_by <> k.requester_id
+    FROM approvals WHERE cancellation_id = k.id AND round = d.round AND approved_by <> k.requester_id
   ) a
   WHERE d.verdict = 'approved' AND n.needed > 1
 ) f WHERE f.detail <> ''
@@ -135,6 +136,7 @@ SELECT f.subject, f.detail FROM (
   FROM cancellations k
   JOIN order_lines l ON l.id = k.line_id
   LEFT JOIN decisions d ON d.cancellation_id = k.id
+    AND NOT EXISTS (SELECT FROM decision_undos u WHERE u.decision_id = d.id)
   LEFT JOIN credits c ON c.cancellation_id = k.id
 ) f WHERE f.detail <> ''
 """,

@@ -137,7 +137,7 @@ SELECT f.subject, f.detail FROM (
       THEN 'requested after the window closed at ' || l.window_closes_at END
   ) AS detail
   FROM credits c
-  LEFT JOIN decisions d ON d.cancellation_id = c.cancellation_id
+  LEFT JOIN decisions d ON d.id = c.decision_id AND d.cancellation_id = c.cancellation_id
   LEFT JOIN cancellations k ON k.id = c.cancellation_id
   LEFT JOIN order_lines l ON l.id = c.line_id
 ) f WHERE f.detail <> ''

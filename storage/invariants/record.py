@@ -46,7 +46,7 @@ FROM cancellations GROUP BY workflow_id HAVING count(*) > 1
         code="I19",
         sentence="Every end and every credit is told once to each reader, by mail and on the feed.",
         sql="""
-WITH facts (subject, channel, kind) AS (
+WITH told_of (subject, channel, kind) AS (
   SELECT id, 'mail', 'order_fulfilled' FROM orders WHERE status IN ('fulfilled', 'final', 'cancelled')
   UNION ALL
   SELECT id, 'event', 'keydesk.order.fulfilled.v1' FROM orders WHERE status IN ('fulfilled', 'final', 'cancelled')
@@ -56,12 +56,15 @@ WITH facts (subject, channel, kind) AS (
   UNION ALL SELECT id, 'mail', 'cancellation_' || status FROM cancellations
             WHERE status NOT IN ('received', 'pending_approval', 'approved', 'credited')
   UNION ALL SELECT cancellation_id, 'event', 'keydesk.cancellation.decided.v1' FROM decisions
+  UNION ALL SELECT cancellation_id, 'event', 'keydesk.cancellation.undone.v1' FROM decision_undos
   UNION ALL SELECT cancellation_id, 'event', 'keydesk.credit.booked.v1' FROM credits
   UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM cancellations WHERE status = 'completed'
   UNION ALL SELECT id, 'event', 'keydesk.key.revoked.v1' FROM replacements WHERE status = 'completed'
   UNION ALL SELECT id, 'event', 'keydesk.statement.closed.v1' FROM statements
   UNION ALL SELECT id, 'mail', CASE status WHEN 'completed' THEN 'replacement_completed' ELSE 'replacement_ended' END
             FROM replacements WHERE status IN ('completed', 'declined', 'withdrawn', 'expired')
+), facts AS (
+  SELECT subject, channel, kind, count(*) AS times FROM told_of GROUP BY 1, 2, 3
 ), told AS (
   SELECT split_part(dedupe_key, '/', 1) AS subject, channel, kind,
          count(*) AS messages, count(DISTINCT coalesce(recipient_id, '')) AS readers
@@ -70,7 +73,7 @@ WITH facts (subject, channel, kind) AS (
 SELECT f.subject, format('%s of %s for %s readers', coalesce(t.messages, 0), f.kind, coalesce(t.readers, 0))
   AS detail
 FROM facts f LEFT JOIN told t USING (subject, channel, kind)
-WHERE t.messages IS NULL OR t.messages <> t.readers
+WHERE t.messages IS NULL OR t.messages <> f.times * t.readers
 """,
     ),
     Invariant(
@@ -108,6 +111,8 @@ FROM (
   UNION ALL SELECT id, order_id, id, 'credit.booked' FROM credits
   UNION ALL SELECT d.id, k.order_id, k.id, 'cancellation.' || d.verdict
             FROM decisions d JOIN cancellations k ON k.id = d.cancellation_id
+  UNION ALL SELECT u.id, k.order_id, k.id, 'cancellation.undone'
+            FROM decision_undos u JOIN cancellations k ON k.id = u.cancellation_id
   UNION ALL SELECT id, order_id, order_id, 'key.allocated' FROM product_keys WHERE line_id IS NOT NULL
   UNION ALL SELECT id, order_id, line_id, 'key.revoked' FROM product_keys WHERE state = 'revoked'
   UNION ALL SELECT id, order_id, old_key_id, 'key.replaced' FROM replacements WHERE status = 'completed'
@@ -132,7 +137,8 @@ WITH facts (key) AS (
   UNION SELECT id || '/open_downloads' FROM orders WHERE status IN ('fulfilled', 'final', 'cancelled')
   UNION SELECT id || '/finalise_order' FROM orders WHERE status IN ('final', 'cancelled')
   UNION SELECT cancellation_id || '/create_ticket' FROM tickets WHERE cancellation_id IS NOT NULL
-  UNION SELECT cancellation_id || '/record_decision' FROM decisions
+  UNION SELECT cancellation_id || '/record_decision' || CASE round WHEN 1 THEN '' ELSE ':' || round END FROM decisions
+  UNION SELECT cancellation_id || '/record_undo:' || id FROM decision_undos
   UNION SELECT cancellation_id || '/book_credit' FROM credits
   UNION SELECT c.cancellation_id || '/revoke_key'
         FROM credits c
@@ -144,9 +150,9 @@ WITH facts (key) AS (
   UNION SELECT id || '/settle_replacement' FROM replacements WHERE decided_by IS NOT NULL
 ), remembered AS (
   SELECT key FROM effects
-  WHERE split_part(key, '/', 2) IN ('charge_order', 'reverse_charge', 'allocate_keys', 'open_downloads',
-    'finalise_order', 'create_ticket', 'record_decision', 'book_credit', 'revoke_key', 'close_ticket',
-    'issue_key', 'settle_replacement')
+  WHERE split_part(split_part(key, '/', 2), ':', 1) IN ('charge_order', 'reverse_charge', 'allocate_keys',
+    'open_downloads', 'finalise_order', 'create_ticket', 'record_decision', 'book_credit', 'revoke_key', 'close_ticket',
+    'issue_key', 'settle_replacement', 'record_undo')
 )
 SELECT key AS subject,
        CASE WHEN f.key IS NULL THEN 'remembered, but its rows are not there'

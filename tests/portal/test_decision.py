@@ -10,9 +10,9 @@ from models.policy import USUAL_DECLINE_REASONS
 from models.tables.column import table
 from models.tables.record import OutboxRow
 from storage.policy import add_policies
-from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL
+from tests.factories import APPROVER, BUYER, OTHER_APPROVER, SEVERAL, UNDOABLE
 from tests.fixtures.stack import Answer, Stack
-from tests.fixtures.terms import two_people
+from tests.fixtures.terms import two_people, undoable
 
 APPROVED = {"verdict": "approved"}
 outbox = table(OutboxRow)
@@ -116,3 +116,30 @@ async def test_a_reason_nobody_listed_declines_nothing(stack: Stack) -> None:
     assert (unlisted.code, unlisted.body["offered"]) == ("422 decline_reason_not_offered", offered)
     assert approving.code == "422 invalid_request"
     assert (await decide(stack, case)).status == 201
+
+
+async def test_an_approval_is_taken_back_in_its_time(stack: Stack) -> None:
+    with stack.database.transaction() as connection:
+        add_policies(connection, [undoable()])
+    case = await stack.waiting_case(stack.story(sku=UNDOABLE).buy(), BUYER)
+    approved = await decide(stack, case, key="yes")
+    path = f"/tickets/{case['ticket_id']}/decisions/{approved.body['id']}/undo"
+
+    assert approved.body["undo_until"] > approved.body["decided_at"]
+    assert (await stack.caller(OTHER_APPROVER).post(path)).code == "403 not_your_approval"
+    assert (await stack.caller(BUYER).post(path)).code == "403 forbidden"
+    undone = await stack.caller(APPROVER).post(path, key="no")
+
+    assert (undone.status, undone.body["undo"]["undone_by"]) == (201, APPROVER)
+    waiting = await stack.case(case["id"], "pending_approval")
+    assert (waiting["verdict"], waiting["undo_until"]) == (None, None)
+    # Both requests, repeated, answer as they did; the approval now shows that it was taken back.
+    assert (await stack.caller(APPROVER).post(path, key="no")).body == undone.body
+    assert (await decide(stack, case, key="yes")).body == undone.body
+    assert (await stack.caller(APPROVER).post(path)).code == "409 undo_closed"
+    declined = await decide(stack, case, OTHER_APPROVER, verdict="declined")
+    assert declined.status == 201
+    await stack.case(case["id"], "declined")
+    assert (await stack.caller(APPROVER).post(path, key="no")).body == undone.body
+    assert (await decide(stack, case, key="yes")).body == undone.body
+    stack.assert_book_is_right()

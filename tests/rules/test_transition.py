@@ -21,7 +21,7 @@ LEGAL = {
         fulfilled>final fulfilled>cancelled""",
     CancellationStatus: """received>ineligible received>pending_approval received>withdrawn
         pending_approval>approved pending_approval>declined pending_approval>withdrawn
-        pending_approval>expired approved>credited approved>compensated credited>completed""",
+        pending_approval>expired approved>credited approved>compensated approved>pending_approval credited>completed""",
     SoftwareStatus: """preparing>active preparing>cancelled active>suspended active>cancelled
         suspended>active suspended>cancelled""",
 }

@@ -17,6 +17,7 @@ from tests.storage.guards.session import SESSIONS
 from tests.storage.guards.statement import STATEMENTS
 from tests.storage.guards.tenancy import TENANTS
 from tests.storage.guards.ticket import TICKETS
+from tests.storage.guards.undo import UNDOS
 
 GUARDS = {
     f"{room}: {guard.name}": guard
@@ -31,6 +32,7 @@ GUARDS = {
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
         ("session", SESSIONS),
+        ("undo", UNDOS),
         ("ticket", TICKETS),
     )
     for guard in guards

@@ -9,6 +9,7 @@ from storage.verify import INVARIANTS, examine, verify
 from tests.factories import CONTACT, PLACED_AT, Story
 from tests.storage.conftest import Scene
 from tests.storage.corruptions.case import CASES
+from tests.storage.corruptions.decision import DECISIONS
 from tests.storage.corruptions.delivery import DELIVERIES
 from tests.storage.corruptions.download import DOWNLOADS
 from tests.storage.corruptions.money import MONEY
@@ -36,6 +37,7 @@ CORRUPTIONS = (
     *DELIVERIES,
     *REVOCATIONS,
     *STATEMENTS,
+    *DECISIONS,
     *SESSIONS,
 )
 

@@ -15,6 +15,7 @@ APPEND_ONLY = (
     "credit_notes",
     "credits",
     "decision_attempts",
+    "decision_undos",
     "decisions",
     "delivery_attempts",
     "effects",

@@ -22,10 +22,10 @@ from tests.fixtures.counter import Counter
 from tests.fixtures.postgres import copy_of
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.temporal import skipping_server
-from tests.fixtures.terms import single_units, two_people
+from tests.fixtures.terms import ruling, single_units, two_people, undoable
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.worker import house
-from tests.workflows.scenarios import SCENARIOS, ruling
+from tests.workflows.scenarios import SCENARIOS
 
 HISTORIES = Path(__file__).parent / "histories"
 _TEMPLATE = "template_histories"
@@ -47,7 +47,7 @@ def book() -> Iterator[EmbeddedPostgres]:
             files = LocalFiles(Path(directory) / "files")
             load(database, read_demo(), CIPHER, files, _LONG_AGO, keys_per_sku=5)
             with database.transaction() as connection:
-                add_policies(connection, [ruling(), two_people(), single_units()])
+                add_policies(connection, [ruling(), two_people(), undoable(), single_units()])
             database.close()
             yield server
         finally:

@@ -6,12 +6,9 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from demo.load import load_policies
 from models.cancellation import Cancellation
-from models.catalogue import Family
 from models.order import Order, OrderStatus
-from models.policy import CancellationPolicy
-from tests.factories import OTHER_APPROVER, PARTS, PER_LINE, PER_UNIT, SEVERAL, Story
+from tests.factories import OTHER_APPROVER, PARTS, PER_LINE, PER_UNIT, SEVERAL, UNDOABLE, Story
 from tests.fixtures.counter import Counter, eventually
 from tests.fixtures.pool import fill_pool
 from tests.fixtures.trouble import Trouble
@@ -114,6 +111,19 @@ async def cancellation_agreed(counter: Counter, _: Trouble) -> Handle:
     case = await counter.waiting(await counter.cancel(await counter.buy(SEVERAL)))
     await counter.approve(case)
     await counter.clock.sleep(timedelta(hours=2))
+    await counter.approve(case, by=OTHER_APPROVER)
+    await counter.outcome(case)
+    return counter.process(case)
+
+
+async def cancellation_undone(counter: Counter, _: Trouble) -> Handle:
+    """Approved after a reminder, taken back, and approved by another person for good after the next one."""
+    case = await counter.waiting(await counter.cancel(await counter.buy(UNDOABLE)))
+    await counter.clock.sleep(timedelta(days=1, minutes=1))
+    await counter.approve(case)
+    await counter.clock.sleep(timedelta(minutes=2))
+    await counter.undo(case)
+    await counter.clock.sleep(timedelta(days=2, minutes=10))
     await counter.approve(case, by=OTHER_APPROVER)
     await counter.outcome(case)
     return counter.process(case)
@@ -236,6 +246,7 @@ SCENARIOS: dict[str, Scenario] = {
         purchase_mended,
         cancellation_completed,
         cancellation_agreed,
+        cancellation_undone,
         cancellation_declined,
         cancellation_withdrawn,
         cancellation_expired,
@@ -282,17 +293,3 @@ async def _stuck(counter: Counter, trouble: Trouble) -> Cancellation:
 
     await eventually(told)
     return case
-
-
-def ruling() -> CancellationPolicy:
-    """Terms the demo world does not have: the policy decides by itself, unless somebody looked at the key."""
-    shipped = {policy.family: policy for policy in load_policies()}[Family.SUBSCRIPTION]
-    document = shipped.model_dump(mode="json")
-    change = {
-        "id": "pol_subscription_ruling",
-        "version": 2,
-        "effective_from": "2026-01-02T00:00:00Z",
-        "refuse_revealed_key": True,
-        "approval": document["approval"] | {"mode": "automatic"},
-    }
-    return CancellationPolicy.model_validate(document | change)

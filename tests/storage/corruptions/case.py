@@ -28,7 +28,7 @@ CASES = (
         "two verdicts",
         'INSERT INTO decisions SELECT (jsonb_populate_record(d, \'{"id": "dec_twice"}\')).*'
         " FROM decisions d WHERE d.cancellation_id = :declined_case",
-        ("decisions.uq_decisions_cancellation_id",),
+        ("decisions.uq_decisions_cancellation_id_round",),
     ),
     Corruption(
         "I16",

@@ -51,12 +51,12 @@ SEVERAL = (
     Guard(
         "the same person twice",
         agree("agreeing_case", "usr_bob_approver"),
-        "uq_approvals_cancellation_id_approved_by",
+        "uq_approvals_cancellation_id_round_approved_by",
     ),
     Guard(
         "a third approval in the second's place",
         agree("agreed_case", "usr_dana_both"),
-        "uq_approvals_cancellation_id_number",
+        "uq_approvals_cancellation_id_round_number",
     ),
     Guard(
         "an approval by the requester",
@@ -122,7 +122,7 @@ DECISIONS = (
     Guard(
         "a second decision",
         decide("declined_case", "usr_carol_approver"),
-        "uq_decisions_cancellation_id",
+        "uq_decisions_cancellation_id_round",
     ),
     Guard(
         "an approval above the request",
