@@ -65,7 +65,7 @@ class SessionDesk:
             self.cookie, secret, path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
-    async def list(self, user_id: str) -> list[Session]:
+    async def open_ones(self, user_id: str) -> list[Session]:
         """Where a person is signed in, the newest first."""
 
         def read() -> list[Session]:

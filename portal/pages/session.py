@@ -22,7 +22,9 @@ from rules.permission import Act
 
 router = page_router()
 
-Next = Annotated[str | None, Query(description="Where to go on, a path of this portal.")]
+Next = Annotated[
+    str | None, Query(alias="next", description="Where to go on, a path of this portal.")
+]
 
 
 class _Choice(Value):
@@ -38,7 +40,7 @@ class _LanguageChoice(Value):
 
 
 @router.get("/sign-in", dependencies=[PUBLIC])
-async def sign_in(request: Request, state: State, next: Next = None) -> Response:  # noqa: A002
+async def sign_in(request: Request, state: State, going_on: Next = None) -> Response:
     """How to sign in here; who is signed in already may change to somebody else."""
     people = await state.sign_in.people(request) if state.sign_in.offers_people(request) else []
     return page(
@@ -46,16 +48,16 @@ async def sign_in(request: Request, state: State, next: Next = None) -> Response
         "sign_in",
         people=people,
         provider=state.sign_in.offers_provider,
-        next=own_path(next),
+        next=own_path(going_on),
     )
 
 
 @router.post("/sign-in/development", dependencies=[PUBLIC])
-async def sign_in_as(request: Request, state: State, next: Next = None) -> Response:  # noqa: A002
+async def sign_in_as(request: Request, state: State, going_on: Next = None) -> Response:
     """Development only: take somebody's word for who they are."""
     choice = filled(_Choice, await read_form(request))
     person = await state.sign_in.named(request, choice.user_id)
-    answer = go_on(own_path(next))
+    answer = go_on(own_path(going_on))
     await state.sessions.begin(request, answer, person.user_id, SignInMethod.DEV)
     return answer
 
@@ -64,10 +66,10 @@ async def sign_in_as(request: Request, state: State, next: Next = None) -> Respo
 async def leave_for_provider(
     request: Request,
     state: State,
-    next: Next = None,  # noqa: A002
+    going_on: Next = None,
 ) -> Response:
     """Send the browser to the OpenID provider; it takes along what binds the answer to it."""
-    journey, address = await state.sign_in.depart(request, own_path(next))
+    journey, address = await state.sign_in.depart(request, own_path(going_on))
     answer = go_on(address)
     state.journeys.give(answer, journey)
     return answer
@@ -102,10 +104,10 @@ async def sign_out(request: Request, state: State) -> Response:
 
 
 @router.post("/language", dependencies=[PUBLIC])
-async def choose_language(request: Request, state: State, next: Next = None) -> Response:  # noqa: A002
+async def choose_language(request: Request, state: State, going_on: Next = None) -> Response:
     """Go on in another language, from now on."""
     choice = filled(_LanguageChoice, await read_form(request))
-    answer = go_on(own_path(next))
+    answer = go_on(own_path(going_on))
     remember(answer, choice.language, secure=state.sessions.secure)
     return answer
 
@@ -115,7 +117,7 @@ async def list_sessions(
     request: Request, reader: Annotated[Principal, signed_in(Act.READ_SESSION)], state: State
 ) -> Response:
     """Where the reader is signed in."""
-    found = await state.sessions.list(reader.user_id)
+    found = await state.sessions.open_ones(reader.user_id)
     current = visit_of(request).session
     assert current is not None, "a reader has a session"
     return page(request, "sessions", sessions=found, current_id=current.id)
