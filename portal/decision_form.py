@@ -13,11 +13,12 @@ from rules.money import parse_amount
 
 
 class Action(StrEnum):
-    """What the three buttons do."""
+    """What the buttons do."""
 
     APPROVE = "approve"
     DECLINE = "decline"
     ASK = "ask"
+    UNDO = "undo"
 
 
 class DecisionForm(Value):

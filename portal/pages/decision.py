@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 
 from models.brief import Brief
 from models.decision import Decision
-from models.errors import KeydeskError
+from models.errors import KeydeskError, Refused
 from models.ids import Prefix
 from models.invitation import InvitationState, InvitationUse
 from models.principal import Principal
 from models.receipt import Receipt
 from models.text import Identifier
 from portal.auth import signed_in
-from portal.decision import settled
+from portal.decision import settled, undone
 from portal.decision_form import Action, DecisionForm, draft_of, read_decision_form
 from portal.invitation import OpenedInvitation
 from portal.language import language_of
@@ -55,7 +55,7 @@ async def read_decision(
 
 @router.post("/tickets/{ticket_id}/decision")
 async def decide(request: Request, ticket_id: TicketId, decider: Decider, state: State) -> Response:
-    """Approve, decline or ask; then back to the page, which says what became of it."""
+    """Approve, decline, ask or take an approval back; then back to the page, which says what became of it."""
     return await _take(request, state, decider, ticket_id, None)
 
 
@@ -113,6 +113,13 @@ async def _act(
         receipt = await _receipt(request, state, decider, form, Prefix.NOTE)
         assert form.text is not None, "the form was read"
         await state.desk.ask(ticket_id, form.text, receipt, decider)
+        return
+    if form.action is Action.UNDO:
+        if case.decision_id is None:
+            raise Refused("undo_closed", "There is no approval to take back.")
+        receipt = await _receipt(request, state, decider, form, Prefix.UNDO)
+        undo = state.desk.undo(case.id, case.decision_id, receipt, decider)
+        await undone(state.database, case.id, case.decision_id, receipt, undo)
         return
     draft = draft_of(form, case.requested_amount.currency)
     receipt = await _receipt(request, state, decider, form, Prefix.DECISION)

@@ -13,11 +13,13 @@ from models.tables.record import OutboxRow
 from rules.invitation import LIFETIME
 from storage.decision import attempts
 from storage.invitation import invitation_token
-from tests.factories import APPROVER, BOTH, BUYER, OPERATOR, OTHER_APPROVER, Story
+from storage.policy import add_policies
+from tests.factories import APPROVER, BOTH, BUYER, OPERATOR, OTHER_APPROVER, UNDOABLE, Story
 from tests.fixtures.browser import browsing, location
 from tests.fixtures.portal import Portal
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.stack import Stack
+from tests.fixtures.terms import undoable
 
 HERE = "https://127.0.0.1:8000"
 _mails, _uses = table(OutboxRow), table(InvitationUseRow)
@@ -43,6 +45,9 @@ class Desk:
         """No attempt was noted and no invitation used."""
         with self.stack.database.reading() as connection:
             return not any(connection.execute(select(rows)).first() for rows in (attempts, _uses))
+
+
+UNDO = {"action": "undo", "key": "back", "revision": "0"}
 
 
 @pytest.fixture
@@ -246,3 +251,27 @@ async def test_the_page_speaks_czech(desk: Desk) -> None:
         page = await browser.get(desk.link(), **{"Accept-Language": "cs"})
     for text in ("Vaše rozhodnutí", "Schválit", "Oč se žádá", "Ověřeno automaticky"):
         assert text in page.text, text
+
+
+async def test_an_approval_is_taken_back_while_nothing_was_done(stack: Stack) -> None:
+    with stack.database.transaction() as connection:
+        add_policies(connection, [undoable()])
+    story = stack.story(sku=UNDOABLE).buy()
+    desk = Desk(stack, story, await stack.waiting_case(story, BUYER))
+    async with (
+        browsing(stack.portal, APPROVER, base_url=HERE) as browser,
+        browsing(stack.portal, OTHER_APPROVER, base_url=HERE) as other,
+    ):
+        await browser.send(desk.page, form(await browser.get(desk.page), "approve"))
+        approved = await browser.get(desk.page)
+        assert "Take the approval back" in approved.text
+        assert (await other.send(desk.page, UNDO)).status_code in (403, 409)
+
+        taken = await browser.send(desk.page, form(approved, "undo"))
+
+        assert location(taken) == desk.page
+        again = await browser.get(desk.page)
+        assert "Your decision" in again.text
+        assert "Take the approval back" not in again.text
+        late = await browser.send(desk.page, UNDO)
+        assert (late.status_code, "too late" in late.text) == (409, True)
