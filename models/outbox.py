@@ -5,13 +5,19 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from models.base import Message, Value
+from models.outlook import Language
 
 
 class Recipient(Value):
-    """Whom a mail goes to, as the book knows them at the moment of sending."""
+    """Whom a mail goes to and how they read, as the book knows them at the moment of sending.
+
+    `time_zone` is a name of the IANA data base; None: nobody knows it, so instants are told in UTC alone.
+    """
 
     name: str
     email: str
+    language: Language = Language.ENGLISH
+    time_zone: str | None = None
 
 
 class DueNotice(Value):

@@ -17,11 +17,13 @@ from models.errors import Invalid, Refused
 from models.ids import SYSTEM_USER, cancellation_workflow_id
 from models.money import Money
 from models.notice import NoticeKind
+from models.outlook import Language
 from models.policy import CancellationPolicy
 from models.principal import Principal
 from models.step import Done, Step
 from rules.approval import RefusalCode
 from rules.cancellation import explain
+from rules.explanation import explain_quote
 from rules.unit import units_left
 from storage import case as case_book
 from storage import quote as quote_book
@@ -219,7 +221,7 @@ def _refuse(effect: Effect, case: Row[Any], step: Step, found: Quote) -> None:
         NoticeKind.CANCELLATION_INELIGIBLE,
         [case.requester_id],
         **case_book.facts(case),
-        reason_text=explain(found),
+        reason_text={language: explain_quote(found, language) for language in Language},
         deadline=found.deadline.isoformat(),
     )
 

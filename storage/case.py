@@ -101,14 +101,16 @@ def load_case(connection: Connection, cancellation_id: str) -> Row[Any]:
 def facts(case: Row[Any]) -> dict[str, Any]:
     """What every notice about a case may say; no contact data."""
     requested = Money(amount_minor=case.requested_minor, currency=case.currency)
+    part = {"units": case.quantity, "units_of": case.line_quantity}
     return {
         "order_number": case.order_number,
         "customer_name": case.customer_name,
         "cancellation_id": case.id,
         "ticket_id": case.ticket_id,
         "ticket_number": case.ticket_number,
-        "product": product(case),
-        "requested": str(requested),
+        "product": case.product_title,
+        **({} if case.quantity == case.line_quantity else part),
+        "requested": requested.model_dump(),
         "impact": case.impact,
         "respond_by": case.respond_by.isoformat() if case.respond_by else None,
     }

@@ -43,8 +43,8 @@ def charge_order(database: Database, step: Step) -> Done:
             amount_minor=order.total_minor,
         )
         order_book.set_status(effect.connection, order.id, OrderStatus.CHARGED, step.at)
-        total = order_book.facts(order)["total"]
-        effect.audit(SYSTEM_USER, "order.charged", order.id, amount=total)
+        total = order_book.total(order)
+        effect.audit(SYSTEM_USER, "order.charged", order.id, amount=str(total))
         return effect.conclude(SYSTEM_USER, f"The partner's account was charged {total}.", Done())
 
     return perform(database, step, "charge_order", Done, work)
@@ -78,25 +78,17 @@ def reverse_charge(database: Database, step: ActedStep) -> Done:
         order_book.set_status(connection, order.id, OrderStatus.FAILED, step.at)
         order_book.set_software_status(connection, order.id, SoftwareStatus.CANCELLED, step.at)
         ticket_book.close_incident(connection, order.id, step.at)
-        facts = order_book.facts(order)
         effect.tell(
             NoticeKind.ORDER_FAILED,
             [order.placed_by],
-            **facts,
-            reason=_why_reversed(step.actor_id),
+            **order_book.facts(order),
+            reason="no_keys" if step.actor_id == SYSTEM_USER else "given_up",
         )
-        effect.audit(step.actor_id, "order.charge_reversed", order.id, amount=facts["total"])
-        return effect.conclude(
-            step.actor_id, f"The charge of {facts['total']} was reversed.", Done()
-        )
+        total = order_book.total(order)
+        effect.audit(step.actor_id, "order.charge_reversed", order.id, amount=str(total))
+        return effect.conclude(step.actor_id, f"The charge of {total} was reversed.", Done())
 
     return perform(database, step, "reverse_charge", Done, work)
-
-
-def _why_reversed(actor_id: str) -> str:
-    if actor_id == SYSTEM_USER:
-        return "no product keys could be had in time"
-    return "an operator gave it up while it waited for product keys"
 
 
 def post_credit(

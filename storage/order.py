@@ -112,8 +112,13 @@ def facts(order: Row[Any]) -> dict[str, Any]:
     return {
         "order_number": order.number,
         "customer_name": order.customer_name,
-        "total": str(Money(amount_minor=order.total_minor, currency=order.currency)),
+        "total": total(order).model_dump(),
     }
+
+
+def total(order: Row[Any]) -> Money:
+    """What the order costs."""
+    return Money(amount_minor=order.total_minor, currency=order.currency)
 
 
 def set_status(connection: Connection, order_id: str, status: OrderStatus, at: datetime) -> None:
@@ -154,7 +159,7 @@ def validate_order(database: Database, step: Step) -> Validation:
             Validation(
                 accepted=True,
                 line_count=_line_count(connection, step.order_id),
-                total_text=facts(order)["total"],
+                total_text=str(total(order)),
                 remind_at=remind_at if remind_at > order.placed_at else None,
                 window_closes_at=last_window.window_closes_at,
             ),

@@ -7,8 +7,9 @@ from sqlalchemy import RowMapping, func, select, text, update
 
 from models.notice import OutboxStatus
 from models.outbox import DueNotice, Recipient
+from models.outlook import Language
 from models.tables.column import table
-from models.tables.principal import UserRow
+from models.tables.principal import PartnerRow, UserRow
 from models.tables.record import OutboxRow
 from rules.outbox import next_attempt
 from storage.engine import Database
@@ -21,6 +22,13 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 _outbox = table(OutboxRow)
 _users = table(UserRow)
+_partners = table(PartnerRow)
+_READER = (
+    _users.c.name,
+    _users.c.email,
+    func.coalesce(_users.c.language, _partners.c.language, Language.ENGLISH).label("language"),
+    _users.c.time_zone,
+)
 
 # Spelled out as in the partial index: events stay pending for ever, and none of them is looked at.
 _WAITING = text("outbox.status = 'pending' AND outbox.channel = 'mail'")
@@ -44,8 +52,9 @@ def claim_due(database: Database, now: datetime, limit: int) -> tuple[DueNotice,
         .cte("claimed")
     )
     addressed = (
-        select(claim, _users.c.name, _users.c.email, _users.c.active)
+        select(claim, *_READER, _users.c.active)
         .join_from(claim, _users, claim.c.recipient_id == _users.c.id, isouter=True)
+        .join(_partners, _partners.c.id == _users.c.partner_id, isouter=True)
         .order_by(claim.c.sequence)
     )
     with database.transaction() as connection:
@@ -103,7 +112,6 @@ def oldest_pending(database: Database) -> datetime | None:
 
 
 def _notice(row: RowMapping) -> DueNotice:
-    recipient = Recipient(name=row["name"], email=row["email"]) if row["active"] else None
     return DueNotice(
         id=row["id"],
         number=row["sequence"],
@@ -111,7 +119,16 @@ def _notice(row: RowMapping) -> DueNotice:
         order_id=row["order_id"],
         facts=row["facts"],
         created_at=row["created_at"],
-        recipient=recipient,
+        recipient=_recipient(row) if row["active"] else None,
+    )
+
+
+def _recipient(row: RowMapping) -> Recipient:
+    return Recipient(
+        name=row["name"],
+        email=row["email"],
+        language=Language(row["language"]),
+        time_zone=row["time_zone"],
     )
 
 

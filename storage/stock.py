@@ -107,7 +107,7 @@ def raise_alerts(effect: Effect, skus: Iterable[str], low_stock: int) -> None:
     if not fallen:
         return
     order = order_book.load(effect.connection, effect.order_id)
-    levels = [f"{sku}: {available} left, alert below {below}" for sku, available, below in fallen]
+    levels = [{"sku": sku, "left": left, "below": below} for sku, left, below in fallen]
     effect.tell(
         NoticeKind.STOCK_LOW,
         people.operators(effect.connection),

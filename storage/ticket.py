@@ -235,7 +235,7 @@ def close_ticket(database: Database, step: Step) -> Done:
             NoticeKind.CANCELLATION_COMPLETED,
             [case.requester_id],
             **case_book.facts(case),
-            credited=str(credited),
+            credited=credited.model_dump(),
             credit_number=case.credit_number,
             units_left=case.line_quantity - case.cancelled_quantity,
         )

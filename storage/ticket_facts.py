@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from models.ticket import PROBLEM_TYPE_TITLES, ProblemType
 from storage.case import customers, orders, tickets
 
 
@@ -26,7 +25,7 @@ def ticket_facts(connection: Connection, ticket_id: str) -> dict[str, Any]:
     return {
         "ticket_id": ticket_id,
         "ticket_number": row.number,
-        "about": PROBLEM_TYPE_TITLES[ProblemType(row.problem_type)],
+        "about": row.problem_type,
         "impact": row.impact,
         "respond_by": row.respond_by.isoformat(),
         "customer_name": row.customer_name,

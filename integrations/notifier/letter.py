@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from models.base import Value
 from models.notice import NoticeKind
+from models.outlook import Language
 from models.text import Identifier, Line
 from models.ticket import Email
 
@@ -22,6 +23,7 @@ class Letter(Value):
     message_id: Identifier
     number: int = Field(ge=0)
     kind: NoticeKind
+    language: Language
     written_at: AwareDatetime
     to: Email
     to_name: Line
@@ -38,6 +40,7 @@ def compose(letter: Letter, sender: str, encoding: TransferEncoding) -> EmailMes
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = f"<{letter.message_id}@{domain_of(sender)}>"
+    message["Content-Language"] = letter.language
     message["Auto-Submitted"] = "auto-generated"
     message["X-Keydesk-Notice"] = letter.kind
     message.set_content(letter.text, cte=encoding)

@@ -5,19 +5,22 @@ from datetime import datetime
 from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlmodel import Field
 
+from models.outlook import Language
 from models.principal import Role
 from models.tables.column import INSTANT, TEXT, Row, one_of
 
 
 class PartnerRow(Row, table=True):
-    """A reseller."""
+    """A reseller; `language` is that of its people who chose none."""
 
     __tablename__ = "partners"
+    __table_args__ = (one_of("language", Language),)
 
     id: str = Field(primary_key=True, sa_type=TEXT)
     name: str = Field(sa_type=TEXT)
     mpn_id: str = Field(unique=True, sa_type=TEXT)
     country: str = Field(sa_type=TEXT)
+    language: str | None = Field(default=None, sa_type=TEXT)
 
 
 class UserRow(Row, table=True):
@@ -28,6 +31,7 @@ class UserRow(Row, table=True):
         ForeignKeyConstraint(
             ["partner_id", "customer_id"], ["customers.partner_id", "customers.id"]
         ),
+        one_of("language", Language),
     )
 
     id: str = Field(primary_key=True, sa_type=TEXT)
@@ -37,6 +41,8 @@ class UserRow(Row, table=True):
     partner_id: str | None = Field(default=None, foreign_key="partners.id", sa_type=TEXT)
     customer_id: str | None = Field(default=None, sa_type=TEXT)
     active: bool = True
+    language: str | None = Field(default=None, sa_type=TEXT)
+    time_zone: str | None = Field(default=None, sa_type=TEXT)
 
 
 class UserRoleRow(Row, table=True):

@@ -36,7 +36,7 @@ def level(database: Database, sku: str = PER_UNIT) -> Stock:
         return next(found for found in stock_levels(connection, LOW) if found.sku == sku)
 
 
-def notices(database: Database) -> list[list[str]]:
+def notices(database: Database) -> list[list[dict[str, object]]]:
     with database.reading() as connection:
         told = select(_outbox.c.facts).where(_outbox.c.kind == NoticeKind.STOCK_LOW)
         found = connection.execute(told.order_by(_outbox.c.sequence))
@@ -77,7 +77,7 @@ def test_a_fall_below_the_threshold_is_told_once(database: Database) -> None:
     take(database, 1)
     take(database, 1)
 
-    assert notices(database) == [[f"{PER_UNIT}: 14 left, alert below {LOW}"]]
+    assert notices(database) == [[{"sku": PER_UNIT, "left": 14, "below": LOW}]]
     assert verify(database, PLACED_AT + timedelta(minutes=5)).breaches == ()
 
 
@@ -112,7 +112,7 @@ def test_orders_that_fall_below_together_are_told_of_once(database: Database) ->
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(allocate, stories))
 
-    assert notices(database) == [[f"{PER_UNIT}: 14 left, alert below {LOW}"]]
+    assert notices(database) == [[{"sku": PER_UNIT, "left": 14, "below": LOW}]]
 
 
 def test_a_sku_may_have_a_threshold_of_its_own(database: Database) -> None:
@@ -125,7 +125,7 @@ def test_a_sku_may_have_a_threshold_of_its_own(database: Database) -> None:
     assert (level(database).threshold, notices(database)) == (18, [])
     take(database, 1)
 
-    assert notices(database) == [[f"{PER_UNIT}: 17 left, alert below 18"]]
+    assert notices(database) == [[{"sku": PER_UNIT, "left": 17, "below": 18}]]
 
 
 def test_a_threshold_of_nothing_never_alerts(database: Database) -> None:
