@@ -144,7 +144,10 @@ class History(Value):
 
 
 class Standing(Value):
-    """Whether the reader may decide now, by the rule that decides it when they do; and who else may."""
+    """Whether the reader may approve now, by the rule that decides it when they do; and who else may.
+
+    Whoever approved a case that waits for more people may still decline it.
+    """
 
     may_decide: bool
     refusal_code: str | None = None
