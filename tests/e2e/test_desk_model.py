@@ -31,23 +31,23 @@ from storage.approval import rule_of
 from storage.engine import Database
 from storage.key_import import add_keys
 from storage.policy import add_policies
-from tests.factories import APPROVER, BOTH, OTHER_APPROVER, OTHER_BUYER, PER_LINE, SEVERAL
+from tests.factories import APPROVER, BOTH, OTHER_APPROVER, OTHER_BUYER
 from tests.fixtures.desk_acts import Act, Appoint, Decide, Opening, Rush, Say
 from tests.fixtures.desk_model import AGENTS, PEOPLE
-from tests.fixtures.desk_walk import DeskWalk
+from tests.fixtures.desk_walk import SKUS, DeskWalk
 from tests.fixtures.portal import portal_settings, serving
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.stack import Clock, Stack
-from tests.fixtures.terms import two_people
+from tests.fixtures.terms import two_people, undoable
 from tests.fixtures.worker import house
 from workflows.cancellation_desk import CancellationDesk
 
 WALKS = int(os.environ.get("KEYDESK_DESK_WALKS", "0"))
 _WALKS_IN_SUITE = 12
-_KEYS = max(200, 3 * WALKS)
+_KEYS = max(500, 3 * WALKS)
 
 OPENINGS = st.lists(
-    st.builds(Opening, st.sampled_from(AGENTS), st.booleans(), st.booleans()),
+    st.builds(Opening, st.sampled_from(AGENTS), st.sampled_from(sorted(SKUS)), st.booleans()),
     min_size=2,
     max_size=3,
 )
@@ -65,7 +65,7 @@ ACTS = st.lists(
             st.builds(Decide, CASE, DECIDER, VERDICT, st.just(door), AMOUNT, STALE)
             for door in DOORS
         ),
-        st.builds(Say, CASE, DECIDER, st.sampled_from(["read", "ask"])),
+        st.builds(Say, CASE, DECIDER, st.sampled_from(["read", "ask", "undo"])),
         st.builds(Say, CASE, AGENT, st.sampled_from(["answer", "withdraw", "withdraw_by_event"])),
         st.builds(Say, CASE, WHO, st.sampled_from(["retry", "compensate"])),
         st.builds(Appoint, st.sampled_from([APPROVER, OTHER_APPROVER]), st.booleans()),
@@ -124,13 +124,13 @@ async def ground(
 
 
 def _stock(database: Database) -> None:
-    keys = [(sku, key) for sku in (PER_LINE, SEVERAL) for key in sample_keys(sku, _KEYS, 7)]
+    keys = [(sku, key) for sku in SKUS.values() for key in sample_keys(sku, _KEYS, 7)]
     lines = [
         KeyLine(row=row, sku=sku, product_key=SecretStr(key))
         for row, (sku, key) in enumerate(keys, start=1)
     ]
     with database.transaction() as connection:
-        add_policies(connection, [two_people()])
+        add_policies(connection, [two_people(), undoable()])
         at = datetime(2026, 1, 1, tzinfo=UTC)
         add_keys(connection, lines, CIPHER, at=at, by=SYSTEM_USER, reason="walks")
 
