@@ -146,6 +146,7 @@ class Approval(Value):
     number: int
     stage: str
     approved_by: str
+    on_behalf_of: str | None = None
     amount: Money
     approved_at: AwareDatetime
 

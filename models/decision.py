@@ -33,6 +33,10 @@ class DecisionDraft(Value):
         default=None,
         description="With a decline: one of the `decline_reasons` of the line's policy; left out, `other`.",
     )
+    on_behalf_of: Identifier | None = Field(
+        default=None,
+        description="The approver the caller decides for under a delegation; left out, for themselves.",
+    )
     revision: Revision | None = Field(
         default=None,
         description="The `revision` of the case as you saw it: if it has moved since, nothing is decided.",
@@ -54,6 +58,7 @@ class Decision(Value):
     cancellation_id: str
     verdict: Verdict
     decided_by: str
+    on_behalf_of: str | None = Field(default=None, description="For whom they decided.")
     amount: Money | None
     note: str | None
     reason_code: str | None = Field(default=None, description="Why it was declined.")
@@ -81,6 +86,7 @@ class DecisionAttempt(Message):
     verdict: Verdict
     amount_minor: int | None = None
     reason_code: str | None = None
+    on_behalf_of: str | None = None
     revision: int | None = None
 
 

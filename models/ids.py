@@ -35,6 +35,7 @@ class Prefix(StrEnum):
     DECISION = "dec"
     BULK_DECISION = "blk"
     UNDO = "und"
+    DELEGATION = "dlg"
     CREDIT = "crd"
     STATEMENT = "sta"
     CREDIT_NOTE = "crn"

@@ -71,6 +71,8 @@ class CancellationDecided(OutgoingData):
     quantity: int = Field(description="Units that the verdict is about.")
     verdict: Verdict
     reason_code: str | None = Field(default=None, description="Why it was declined.")
+    decided_by: str | None = Field(default=None, description="Named when it was for another one.")
+    on_behalf_of: str | None = Field(default=None, description="The approver they decided for.")
 
 
 class CancellationUndone(OutgoingData):

@@ -110,6 +110,7 @@ class Desk:
             update={
                 "amount_minor": None if draft.amount is None else draft.amount.amount_minor,
                 "reason_code": await self._decline_reason(case, draft),
+                "on_behalf_of": draft.on_behalf_of,
                 "revision": draft.revision,
             }
         )
@@ -257,6 +258,7 @@ class Desk:
         """Operator: give an approved case up before its credit is booked."""
         require(principal, Act.REPAIR)
         case = await self.find.cancellation(principal, cancellation_id)
+        await self.find.no_conflict(principal, case, receipt.received_at)
         return await self.engine.update(
             case.workflow_id,
             CancellationWorkflow.compensate,

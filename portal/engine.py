@@ -45,15 +45,15 @@ from workflows.search_attributes import CUSTOMER, CUSTOMER_TENANT, NEEDS_ATTENTI
 Answer = TypeVar("Answer")
 _CALL_TIMEOUT = timedelta(seconds=5)
 _UPDATE_TIMEOUT = timedelta(seconds=15)
+_FORBIDDEN = (
+    "own_request not_an_approver acts_for_requester not_a_delegate forbidden not_your_approval"
+)
 _KINDS: dict[str, type[KeydeskError]] = {
-    "own_request": Forbidden,
-    "not_an_approver": Forbidden,
-    "forbidden": Forbidden,
+    **dict.fromkeys(_FORBIDDEN.split(), Forbidden),
     "amount_exceeds_credit": Invalid,
     "amount_not_positive": Invalid,
     "already_decided": Conflict,
     "stale_view": Stale,
-    "not_your_approval": Forbidden,
 }
 
 

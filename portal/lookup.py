@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
 from models.cancellation import Cancellation
-from models.errors import NotFound, Refused
+from models.errors import Forbidden, NotFound, Refused
 from models.order import Order
 from models.principal import Principal
 from models.ticket import Ticket, TicketKind
+from rules.approval import acts_for_requester
 from storage import cancellation_view, order_view, ticket_note, ticket_view
+from storage.delegation import acting_for
 from storage.engine import Database
 
 Found = TypeVar("Found")
@@ -70,6 +72,18 @@ class Lookup:
             "ticket",
             lambda book: TicketKind(ticket_note.find_row(book, principal, ticket_id).kind),
         )
+
+    async def no_conflict(self, principal: Principal, case: Cancellation, at: datetime) -> None:
+        """Forbidden, if the caller acted for the requester at any time since the request."""
+
+        def acting() -> bool:
+            with self._database.reading() as book:
+                people = acting_for(book, case.requester_id, case.received_at, at)
+            return principal.user_id in people
+
+        if await run_in_threadpool(acting):
+            refusal = acts_for_requester()
+            raise Forbidden(refusal.code, refusal.sentence)
 
     async def _find(self, noun: str, read: Callable[[Connection], Found | None]) -> Found:
         def reading() -> Found | None:

@@ -18,6 +18,8 @@ class RefusalCode(StrEnum):
     WRONG_CURRENCY = "wrong_currency"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     ALREADY_APPROVED = "already_approved"
+    ACTS_FOR_REQUESTER = "acts_for_requester"
+    NOT_A_DELEGATE = "not_a_delegate"
     STALE_VIEW = "stale_view"
     AMOUNT_TOO_HIGH = IneligibilityReason.AMOUNT_TOO_HIGH.value
 
@@ -37,25 +39,44 @@ def may_decide(
     credit: Money,
     amount: Money | None = None,
     mode: ApprovalMode = ApprovalMode.HUMAN,
+    on_behalf_of: str | None = None,
+    acting_for_requester: frozenset[str] = frozenset(),
 ) -> Refusal | None:
     """The first rule that forbids this decision, in the order role, own request, amount; None if it may be taken.
 
     `credit` is what the quote grants; `amount` is what an approval gives, None for the whole or for a decline.
+    `acting_for_requester` are all who acted for the requester since the request, also through others.
     """
     if not _holds_authority(roles, actor_id, mode):
         return Refusal(
             code=RefusalCode.NOT_AN_APPROVER,
             sentence="Only a refund approver may decide a cancellation.",
         )
-    if actor_id == requester_id:
+    if requester_id in (actor_id, on_behalf_of):
         return Refusal(
             code=RefusalCode.OWN_REQUEST,
             sentence="Whoever asked for a cancellation may not decide it.",
         )
+    if acting_for_requester & {actor_id, on_behalf_of}:
+        return acts_for_requester()
     return None if amount is None else amount_refusal(amount, credit)
 
 
-def may_replace(roles: frozenset[Role], *, requester_id: str, actor_id: str) -> Refusal | None:
+def acts_for_requester() -> Refusal:
+    """What whoever acts for the requester is told; they may decide as little as the requester."""
+    return Refusal(
+        code=RefusalCode.ACTS_FOR_REQUESTER,
+        sentence="You act, or acted since the request, for whoever asked for it.",
+    )
+
+
+def may_replace(
+    roles: frozenset[Role],
+    *,
+    requester_id: str,
+    actor_id: str,
+    acting_for_requester: frozenset[str] = frozenset(),
+) -> Refusal | None:
     """The rule that forbids this person to decide on a replacement; None if they may."""
     if Role.REFUND_APPROVER not in roles:
         return Refusal(
@@ -67,7 +88,7 @@ def may_replace(roles: frozenset[Role], *, requester_id: str, actor_id: str) -> 
             code=RefusalCode.OWN_REQUEST,
             sentence="Whoever asked for a replacement may not decide it.",
         )
-    return None
+    return acts_for_requester() if actor_id in acting_for_requester else None
 
 
 def amount_allowed(amount: Money, credit: Money) -> bool:

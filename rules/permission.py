@@ -34,6 +34,7 @@ class Act(StrEnum):
     READ_CUSTOMER_NOTE = "read_customer_note"
     READ_INTERNAL_NOTE = "read_internal_note"
     DECIDE = "decide"
+    DELEGATE = "delegate"
     ANSWER = "answer"
     READ_CREDIT = "read_credit"
     READ_STATEMENT = "read_statement"
@@ -78,6 +79,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_CUSTOMER_NOTE: _PARTNER | _HOUSE | {Role.GLOBAL_ADMIN},
     Act.READ_INTERNAL_NOTE: _HOUSE,
     Act.DECIDE: frozenset({Role.REFUND_APPROVER}),
+    Act.DELEGATE: _HOUSE,
     Act.ANSWER: frozenset({Role.ADMIN_AGENT}),
     Act.READ_CREDIT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),
     Act.READ_STATEMENT: frozenset({Role.ADMIN_AGENT, Role.SALES_AGENT, Role.REFUND_APPROVER}),

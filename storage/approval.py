@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select
@@ -21,12 +22,14 @@ from rules.approval import Refusal, RefusalCode, may_decide
 from storage import case as case_book
 from storage import principal as people
 from storage.case import undos
+from storage.delegation import acting_for, acts_for
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.first_response import note_response
 from storage.revision import revision_of
 
 approvals = table(ApprovalRow)
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def rule_of(case: Row[Any]) -> ApprovalRule:
@@ -46,10 +49,22 @@ def roles_over(connection: Connection, case: Row[Any], actor_id: str) -> frozens
 
 
 def authority_refusal(
-    connection: Connection, case: Row[Any], attempt: DecisionAttempt
+    connection: Connection, case: Row[Any], attempt: DecisionAttempt, at: datetime | None = None
 ) -> Refusal | None:
-    """Why this person may not approve or decline this case, by the roles held now; None if they may."""
+    """Why this person may not approve or decline this case, by the roles held now; None if they may.
+
+    `at` is the instant of the decision; without one the delegations of all time count.
+    """
     amount = attempt.amount_minor
+    behalf = attempt.on_behalf_of
+    if behalf is not None and not (
+        at is not None
+        and acts_for(connection, attempt.actor_id, behalf, at)
+        and Role.REFUND_APPROVER in roles_over(connection, case, behalf)
+    ):
+        return Refusal(
+            code=RefusalCode.NOT_A_DELEGATE, sentence="You do not act for this approver now."
+        )
     return may_decide(
         roles_over(connection, case, attempt.actor_id),
         requester_id=case.requester_id,
@@ -57,6 +72,10 @@ def authority_refusal(
         credit=Money(amount_minor=case.requested_minor, currency=case.currency),
         amount=None if amount is None else Money(amount_minor=amount, currency=case.currency),
         mode=rule_of(case).mode,
+        on_behalf_of=behalf,
+        acting_for_requester=acting_for(
+            connection, case.requester_id, case.received_at, at or _END_OF_TIME
+        ),
     )
 
 
@@ -122,8 +141,8 @@ def record_approval(
         case = case_book.load_case(connection, step.subject_id)
         given = _given(connection, [case.id])[case.id]
         refusal = (
-            authority_refusal(connection, case, attempt)
-            or twice_refusal(given, attempt.actor_id)
+            authority_refusal(connection, case, attempt, step.at)
+            or twice_refusal(given, attempt.actor_id, attempt.on_behalf_of)
             or stale_refusal(connection, case, attempt)
         )
         if refusal is not None:
@@ -142,9 +161,12 @@ def record_approval(
 _SETTLED = "The case does not wait for a decision any more."
 
 
-def twice_refusal(given: Iterable[Row[Any] | Approval], actor_id: str) -> Refusal | None:
-    """Why one who agreed already does not count again; None if they have not."""
-    if all(one.approved_by != actor_id for one in given):
+def twice_refusal(
+    given: Iterable[Row[Any] | Approval], actor_id: str, on_behalf_of: str | None = None
+) -> Refusal | None:
+    """Why one who agreed already, or for whom somebody did, does not count again; None if they have not."""
+    word = {actor_id, on_behalf_of} - {None}
+    if all(word.isdisjoint({one.approved_by, one.on_behalf_of}) for one in given):
         return None
     return Refusal(
         code=RefusalCode.ALREADY_APPROVED,
@@ -177,6 +199,7 @@ def _note(
             number=number,
             stage=rule.stage_of(number),
             approved_by=attempt.actor_id,
+            on_behalf_of=attempt.on_behalf_of,
             amount_minor=amount,
             approved_at=effect.at,
             **in_round(round_number),
@@ -233,6 +256,7 @@ def _approval(row: Row[Any]) -> Approval:
         number=row.number,
         stage=row.stage,
         approved_by=row.approved_by,
+        on_behalf_of=row.on_behalf_of,
         amount=Money(amount_minor=row.amount_minor, currency=row.currency),
         approved_at=row.approved_at,
     )

@@ -99,6 +99,7 @@ def find_decision(
         cancellation_id=row.cancellation_id,
         verdict=row.verdict,
         decided_by=row.decided_by,
+        on_behalf_of=row.on_behalf_of,
         amount=amount,
         note=row.note,
         reason_code=row.reason_code,

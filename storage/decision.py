@@ -70,6 +70,7 @@ def note_attempt(
                 amount_minor=attempt.amount_minor,
                 note=note,
                 reason_code=attempt.reason_code,
+                on_behalf_of=attempt.on_behalf_of,
                 attempted_at=attempted_at,
             )
             .on_conflict_do_nothing()
@@ -90,7 +91,7 @@ def record_decision(
     def work(effect: Effect) -> DecisionRecord:
         connection = effect.connection
         case = case_book.load_case(connection, step.subject_id)
-        refusal = _refusal(connection, case, attempt)
+        refusal = _refusal(connection, case, attempt, step.at)
         if refusal is not None:
             return refusal
         effect.belongs_to(case.partner_id, case.customer_id)
@@ -117,6 +118,8 @@ def record_decision(
                 quantity=case.quantity,
                 verdict=attempt.verdict,
                 reason_code=attempt.reason_code,
+                decided_by=attempt.actor_id if attempt.on_behalf_of else None,
+                on_behalf_of=attempt.on_behalf_of,
             )
         )
         effect.audit(
@@ -128,7 +131,7 @@ def record_decision(
         )
         return effect.conclude(
             attempt.actor_id,
-            _SENTENCE[attempt.verdict],
+            _sentence(attempt),
             DecisionRecord(
                 recorded=True,
                 decision_id=attempt.id,
@@ -142,6 +145,14 @@ def record_decision(
 
     name = "record_decision" if round_number == 1 else f"record_decision:{round_number}"
     return perform(database, step, name, DecisionRecord, work)
+
+
+def _sentence(attempt: DecisionAttempt) -> str:
+    """What the timeline says; who decided for another one is named with them."""
+    said = _SENTENCE[attempt.verdict]
+    if attempt.on_behalf_of is None:
+        return said
+    return f"{said.removesuffix('.')} by {attempt.actor_id} for {attempt.on_behalf_of}."
 
 
 def _undo_until(case: Row[Any], attempt: DecisionAttempt, at: datetime) -> datetime | None:
@@ -194,7 +205,7 @@ def _amount(connection: Connection, case: Row[Any], attempt: DecisionAttempt) ->
 
 
 def _refusal(
-    connection: Connection, case: Row[Any], attempt: DecisionAttempt
+    connection: Connection, case: Row[Any], attempt: DecisionAttempt, at: datetime
 ) -> DecisionRecord | None:
     if attempt.verdict is Verdict.EXPIRED:
         return (
@@ -202,7 +213,7 @@ def _refusal(
         )
     if attempt.verdict is Verdict.WITHDRAWN:
         return _withdrawal_refusal(connection, case, attempt)
-    refusal = approval.authority_refusal(connection, case, attempt)
+    refusal = approval.authority_refusal(connection, case, attempt, at)
     if refusal is None and not approval.was_given(connection, attempt.id):
         # The last of several approvals was compared when it was noted, and has itself moved the case.
         refusal = approval.stale_refusal(connection, case, attempt)
@@ -249,6 +260,7 @@ def _insert(
             amount_minor=amount,
             note=select(attempts.c.note).where(attempts.c.id == attempt.id).scalar_subquery(),
             reason_code=attempt.reason_code,
+            on_behalf_of=attempt.on_behalf_of,
             decided_at=at,
             automatic=attempt.actor_id in (POLICY_USER, SYSTEM_USER),
             undo_until=undo_until,

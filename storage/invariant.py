@@ -6,7 +6,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 
 | code    | about                                       | R | V | S |
 |---------|---------------------------------------------|---|---|---|
-| D1      | approvals that were taken back              | x | x |   |
+| D1, D2  | approvals taken back, deciding for another  | x | x |   |
 | I1      | an entry balances                           | x | x |   |
 | I2      | the book sums to zero, an order is settled  |   | x |   |
 | I3      | account versions and running balances       | x | x |   |

@@ -17,6 +17,7 @@ from models.tables.record import EffectRow
 from models.tables.replacement import ReplacementAttemptRow
 from rules.approval import may_replace
 from storage import principal as people
+from storage.delegation import acting_for
 from storage.effect import Effect, perform
 from storage.engine import Database
 from storage.replacement import begin, facts, move, set_values
@@ -66,7 +67,7 @@ def settle_replacement(database: Database, step: Step, attempt: ReplacementAttem
 
     def work(effect: Effect) -> Settled:
         found = begin(effect, step)
-        refusal = _refusal(effect.connection, found, attempt)
+        refusal = _refusal(effect.connection, found, attempt, step.at)
         if refusal is not None:
             return refusal
         status = _STATUS[attempt.verdict]
@@ -97,7 +98,7 @@ def is_settled_by(connection: Connection, replacement_id: str, attempt_id: str) 
 
 
 def _refusal(
-    connection: Connection, found: Row[Any], attempt: ReplacementAttempt
+    connection: Connection, found: Row[Any], attempt: ReplacementAttempt, at: datetime
 ) -> Settled | None:
     if attempt.verdict is Verdict.EXPIRED:
         return (
@@ -110,7 +111,10 @@ def _refusal(
         own = attempt.actor_id == found.requester_id
         return None if own else _refused("forbidden", "Only the requester may withdraw.")
     refusal = may_replace(
-        principal.roles, requester_id=found.requester_id, actor_id=attempt.actor_id
+        principal.roles,
+        requester_id=found.requester_id,
+        actor_id=attempt.actor_id,
+        acting_for_requester=acting_for(connection, found.requester_id, found.requested_at, at),
     )
     return None if refusal is None else _refused(refusal.code, refusal.sentence)
 

@@ -34,6 +34,7 @@ class DecisionAttemptRow(Row, table=True):
     amount_minor: int | None = Field(default=None, sa_type=AMOUNT)
     note: str | None = Field(default=None, sa_type=TEXT)
     reason_code: str | None = Field(default=None, sa_type=TEXT)
+    on_behalf_of: str | None = Field(default=None, sa_type=TEXT)
     attempted_at: datetime = Field(sa_type=INSTANT)
 
 
@@ -56,6 +57,11 @@ class DecisionRow(Row, table=True):
         CheckConstraint(
             "undo_until IS NULL OR (undo_until > decided_at AND verdict = 'approved' AND NOT automatic)",
             name="undoable",
+        ),
+        CheckConstraint(
+            "on_behalf_of IS NULL OR (verdict IN ('approved', 'declined') AND NOT automatic"
+            " AND on_behalf_of <> decided_by)",
+            name="behalf_of_approver",
         ),
         CheckConstraint(
             "verdict = 'withdrawn' OR decided_by <> requester_id", name="not_the_requester"
@@ -83,6 +89,7 @@ class DecisionRow(Row, table=True):
     round: int = 1
     previous_round: int | None = None
     undo_until: datetime | None = Field(default=None, sa_type=INSTANT)
+    on_behalf_of: str | None = Field(default=None, foreign_key="users.id", sa_type=TEXT)
 
 
 class UndoRow(Row, table=True):
@@ -121,6 +128,7 @@ class ApprovalRow(Row, table=True):
         UniqueConstraint("cancellation_id", "round", "approved_by"),
         UniqueConstraint("cancellation_id", "round", "number"),
         *_in_round(),
+        CheckConstraint("on_behalf_of <> approved_by", name="behalf_of_another"),
         CheckConstraint("approved_by <> requester_id", name="not_the_requester"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("number > 0", name="number_positive"),
@@ -136,3 +144,4 @@ class ApprovalRow(Row, table=True):
     approved_at: datetime = Field(sa_type=INSTANT)
     round: int = 1
     previous_round: int | None = None
+    on_behalf_of: str | None = Field(default=None, foreign_key="users.id", sa_type=TEXT)

@@ -1,6 +1,7 @@
 """Decisions over the API: on a view that may be stale, and for reasons that the policy lists."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fixtures.stack import Answer, Stack
 from tests.fixtures.terms import two_people, undoable
 
 APPROVED = {"verdict": "approved"}
+DAY = timedelta(days=1)
 outbox = table(OutboxRow)
 
 
@@ -142,4 +144,34 @@ async def test_an_approval_is_taken_back_in_its_time(stack: Stack) -> None:
     await stack.case(case["id"], "declined")
     assert (await stack.caller(APPROVER).post(path, key="no")).body == undone.body
     assert (await decide(stack, case, key="yes")).body == undone.body
+    stack.assert_book_is_right()
+
+
+async def test_a_delegate_decides_over_the_api_until_it_is_revoked(stack: Stack) -> None:
+    now = datetime.now(UTC)
+    times = {"begins_at": (now - DAY).isoformat(), "ends_at": (now + DAY).isoformat()}
+    bob, carol = stack.caller(APPROVER), stack.caller(OTHER_APPROVER)
+    draft = {"delegate_id": OTHER_APPROVER} | times
+
+    made = await bob.post("/delegations", draft, key="away")
+    assert (made.status, made.body["approver_id"]) == (201, APPROVER)
+    assert (await bob.post("/delegations", draft, key="away")).body == made.body
+    assert (await bob.post("/delegations", draft)).code == "409 delegation_overlaps"
+    assert (await carol.post("/delegations", draft)).code == "422 not_delegable"
+    assert (await stack.caller(BUYER).post("/delegations", draft)).code == "403 forbidden"
+    assert (await carol.get("/delegations")).body["items"] == [made.body]
+
+    first, second = stack.story().buy(), stack.story().buy()
+    case = await stack.waiting_case(first, BUYER)
+    decided = await decide(stack, case, OTHER_APPROVER, on_behalf_of=APPROVER)
+    assert (decided.body["decided_by"], decided.body["on_behalf_of"]) == (OTHER_APPROVER, APPROVER)
+    await stack.case(case["id"], "completed")
+    timeline = (await carol.get(f"/cancellations/{case['id']}/timeline")).body["items"]
+    told = f"The cancellation was approved by {OTHER_APPROVER} for {APPROVER}."
+    assert told in [entry["sentence"] for entry in timeline]
+
+    assert (await bob.post(f"/delegations/{made.body['id']}/revocation")).status == 201
+    case = await stack.waiting_case(second, BUYER)
+    late = await decide(stack, case, OTHER_APPROVER, on_behalf_of=APPROVER)
+    assert late.code == "403 not_a_delegate"
     stack.assert_book_is_right()

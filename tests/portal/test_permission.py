@@ -130,6 +130,7 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
         ],
         **await endpoint_ids(portal, buyer),
         "decision_id": STRANGE_ID,
+        "delegation_id": STRANGE_ID,
         "sku": "DG7GMGF0D5RK:0004",
         "token": STRANGE_ID,
         "session_id": start_session(

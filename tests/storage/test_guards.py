@@ -8,6 +8,7 @@ from storage.engine import constraint_of
 from tests.storage.conftest import Scene
 from tests.storage.guards.case import CASES
 from tests.storage.guards.decision import DECISIONS
+from tests.storage.guards.delegation import DELEGATIONS
 from tests.storage.guards.delivery import DELIVERIES
 from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
@@ -33,6 +34,7 @@ GUARDS = {
         ("statement", STATEMENTS),
         ("session", SESSIONS),
         ("undo", UNDOS),
+        ("delegation", DELEGATIONS),
         ("ticket", TICKETS),
     )
     for guard in guards

@@ -35,6 +35,7 @@ APPEND_ONLY = (
 )
 KEPT = (
     "cancellations",
+    "delegations",
     "deliveries",
     "download_links",
     "downloads",
@@ -70,6 +71,7 @@ MAY_CHANGE = {
         "closed_at",
         "words",
     },
+    "delegations": {"revoked_by", "revoked_at"},
     "download_links": {"uses", "revoked_at"},
     "downloads": {"ended_at", "served_bytes"},
     "product_files": {"file_name", "withdrawn_at", "withdrawn_by", "withdrawn_reason"},

@@ -24,4 +24,23 @@ DECISIONS = (
         "a key suspended while the approval could be taken back",
         "UPDATE decisions SET undo_until = decided_at + interval '1 hour' WHERE cancellation_id = :suspended_case",
     ),
+    Corruption(
+        "D2",
+        "decided for one who handed nothing over",
+        "UPDATE decisions SET on_behalf_of = 'usr_carol_approver' WHERE cancellation_id = :declined_case",
+    ),
+    Corruption(
+        "D2",
+        "one person twice among several",
+        "UPDATE approvals SET on_behalf_of = 'usr_bob_approver'"
+        " WHERE cancellation_id = :agreed_case AND approved_by = 'usr_carol_approver'",
+    ),
+    Corruption(
+        "D2",
+        "decided by one who acts for the requester",
+        "INSERT INTO delegations (id, approver_id, delegate_id, begins_at, ends_at, made_by, made_at)"
+        " SELECT 'dlg_planted', requester_id, 'usr_bob_approver', received_at, decided_at + interval '1 day',"
+        " requester_id, received_at FROM decisions JOIN cancellations USING (requester_id)"
+        " WHERE cancellations.id = :declined_case AND cancellation_id = :declined_case",
+    ),
 )
