@@ -190,8 +190,10 @@ async def run(settings: Settings) -> None:
     if client is None:
         return
     public_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    outbox = OutboxActivities(database, build_notifier(settings), Renderer(public_url))
     cipher = RingCipher(ensure_secrets(settings).key_ring)
+    outbox = OutboxActivities(
+        database, build_notifier(settings), Renderer(public_url), marker=cipher
+    )
     resolver = Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)
     worker = build_worker(
         client,

@@ -14,6 +14,7 @@ from models.notice import OutboxStatus
 from models.outbox import DeliveryReport, DueNotice
 from storage import outbox
 from storage.engine import Database
+from storage.invitation import Marker, invitation_token
 
 _AT_ONCE = 8
 _LAST_WORDS_S = 3.0
@@ -23,7 +24,10 @@ _FAILED = DeliveryReport(failed=1)
 
 
 class OutboxActivities:
-    """Sends mails at least once each, under an id that never changes; never in the way of money or keys."""
+    """Sends mails at least once each, under an id that never changes; never in the way of money or keys.
+
+    With a `marker`, mails that ask for a decision lead to the page where only their reader can take it.
+    """
 
     def __init__(
         self,
@@ -31,12 +35,14 @@ class OutboxActivities:
         notifier: Notifier,
         renderer: Renderer,
         *,
+        marker: Marker | None = None,
         run_for: timedelta = timedelta(minutes=10),
         poll_every: timedelta = timedelta(milliseconds=500),
     ) -> None:
         self._database = database
         self._notifier = notifier
         self._renderer = renderer
+        self._marker = marker
         self._run_for_s = run_for.total_seconds()
         self._poll_every_s = poll_every.total_seconds()
 
@@ -79,7 +85,8 @@ class OutboxActivities:
         if notice.recipient is None:
             return await self._failed(notice, "The recipient is no longer active.", permanent=True)
         try:
-            letter = self._renderer.write(notice, notice.recipient)
+            token = await asyncio.to_thread(self._invitation, notice)
+            letter = self._renderer.write(notice, notice.recipient, token)
             await self._notifier.send(letter)
         except NotifierError as error:
             return await self._failed(notice, error.message, permanent=error.permanent)
@@ -88,6 +95,13 @@ class OutboxActivities:
             return await self._failed(notice, _unwritable(notice, error), permanent=False)
         await asyncio.to_thread(outbox.record_sent, self._database, notice.id, datetime.now(UTC))
         return _SENT
+
+    def _invitation(self, notice: DueNotice) -> str | None:
+        """The token of a mail that asks its reader to decide; nothing of it is stored."""
+        if self._marker is None:
+            return None
+        with self._database.reading() as connection:
+            return invitation_token(connection, notice.id, self._marker)
 
     async def _failed(self, notice: DueNotice, error: str, *, permanent: bool) -> DeliveryReport:
         activity.logger.warning("Mail %s did not go out: %s", notice.id, error)

@@ -37,11 +37,16 @@ class Renderer:
         self._text = _environment(_plain, autoescape=False)
         self._html = _environment(_strong, autoescape=True)
 
-    def write(self, notice: DueNotice, recipient: Recipient) -> Letter:
-        """The letter for one person; raises jinja2.TemplateError or ValueError when the facts do not suffice."""
+    def write(
+        self, notice: DueNotice, recipient: Recipient, invitation: str | None = None
+    ) -> Letter:
+        """The letter for one person; where there is an invitation, it leads to that one's page.
+
+        Raises jinja2.TemplateError or ValueError when the facts do not suffice.
+        """
         kind = NoticeKind(notice.kind)
         reading = Reading(recipient)
-        context = self._context(notice, recipient, reading)
+        context = self._context(notice, recipient, reading, invitation)
         template = f"{reading.language}/{kind}.j2"
 
         def fill(environment: ImmutableSandboxedEnvironment, layout: str) -> str:
@@ -62,7 +67,9 @@ class Renderer:
             html=fill(self._html, "letter.html.j2"),
         )
 
-    def _context(self, notice: DueNotice, recipient: Recipient, reading: Reading) -> dict[str, Any]:
+    def _context(
+        self, notice: DueNotice, recipient: Recipient, reading: Reading, invitation: str | None
+    ) -> dict[str, Any]:
         facts = reading.facts(notice.facts)
         words = reading.words
         return facts | {
@@ -70,11 +77,13 @@ class Renderer:
             "words": words,
             "recipient_name": visible(recipient.name),
             "details": _details(facts, words.labels),
-            **self._link(notice, words),
+            **self._link(notice, words, invitation),
         }
 
-    def _link(self, notice: DueNotice, words: Words) -> dict[str, str]:
+    def _link(self, notice: DueNotice, words: Words, invitation: str | None) -> dict[str, str]:
         """Where the letter leads, and what that is called."""
+        if invitation is not None:
+            return {"link_name": words.decide, "link": f"{self._public_url}/decide/{invitation}"}
         facts = notice.facts
         if endpoint_id := facts.get("endpoint_id"):
             name, resource = words.open_endpoint, f"endpoints/{_in_path(endpoint_id)}"

@@ -14,6 +14,7 @@ class Words(Value):
     greeting: str
     means: str
     to_do: str
+    decide: str
     open_ticket: str
     open_order: str
     open_endpoint: str
@@ -31,6 +32,7 @@ _ENGLISH = Words(
     greeting="Hello {name},",
     means="What it means",
     to_do="What to do",
+    decide="Read the facts and decide",
     open_ticket="Open the ticket",
     open_order="Open the order",
     open_endpoint="Open the endpoint",
@@ -67,6 +69,7 @@ _CZECH = Words(
     greeting="Dobrý den,",
     means="Co to znamená",
     to_do="Co udělat",
+    decide="Přečíst údaje a rozhodnout",
     open_ticket="Otevřít požadavek",
     open_order="Otevřít objednávku",
     open_endpoint="Otevřít cíl událostí",
