@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import re
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -22,15 +21,10 @@ from models.notice import NoticeKind, OutboxStatus
 from models.outbox import DeliveryReport
 from models.tables.column import table
 from models.tables.principal import UserRow
-from rules.invitation import INVITING
 from storage.engine import Database
-from storage.invitation import open_invitation
 from storage.outbox import pending_count
-from tests.factories import APPROVER, Story
-from tests.fixtures.invitations import first_invitation
 from tests.fixtures.mail import Recorder
 from tests.fixtures.notices import FACTS, outbox_row, queue
-from tests.fixtures.ring import CIPHER
 
 LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -40,7 +34,6 @@ def activities(database: Database, notifier: Notifier, run_s: float = 1.0) -> Ou
         database,
         notifier,
         Renderer("https://keydesk.example"),
-        marker=CIPHER,
         run_for=timedelta(seconds=run_s),
         poll_every=timedelta(milliseconds=50),
     )
@@ -74,28 +67,6 @@ async def test_one_mail_of_each_kind_is_sent_and_recorded(
     assert len(files(tmp_path)) == len(NoticeKind)
     assert {outbox_row(database, i)["status"] for i in ids} == {OutboxStatus.SENT}
     assert all(outbox_row(database, i)["sent_at"] for i in ids)
-
-
-async def test_a_mail_that_asks_for_a_decision_leads_its_reader_to_the_page_of_it(
-    database: Database,
-) -> None:
-    story = Story(database).buy().request()
-    recorder = Recorder()
-    await deliver(database, recorder)
-    [asked] = [
-        letter
-        for letter in recorder.sent
-        if letter.kind is NoticeKind.APPROVAL_NEEDED and letter.to_name == "Bob Beránek"
-    ]
-    [token] = re.findall(r"https://keydesk\.example/decide/(\S+)$", asked.text, re.MULTILINE)
-    with database.reading() as connection:
-        use = open_invitation(connection, token, CIPHER)
-
-    assert use == first_invitation(database, story.cancellation_id, APPROVER)
-    assert f'href="https://keydesk.example/decide/{token}"' in asked.html
-    others = [letter.text for letter in recorder.sent if letter.kind not in INVITING]
-    assert others
-    assert not any("/decide/" in body for body in others)
 
 
 async def test_a_mail_that_becomes_due_meanwhile_goes_out_at_once(database: Database) -> None:
