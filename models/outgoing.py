@@ -49,7 +49,7 @@ class OrderFulfilled(OutgoingData):
     order_number: int
 
 
-class CancellationRequested(OutgoingData):
+class CancellationOpened(OutgoingData):
     """A case has its ticket and waits to be decided."""
 
     type = OutgoingType.CANCELLATION_REQUESTED
@@ -183,7 +183,7 @@ OUTGOING_DATA: dict[OutgoingType, type[OutgoingData]] = {
     data.type: data
     for data in (
         OrderFulfilled,
-        CancellationRequested,
+        CancellationOpened,
         CancellationDecided,
         CancellationUndone,
         KeyRevealed,

@@ -1,4 +1,4 @@
-"""What is written from the code and committed: openapi.json, tables of problems and permissions, texts."""
+"""What is written from the code and committed: openapi.json, asyncapi.json, tables of problems and permissions."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,8 +24,16 @@ def render_permissions() -> str:
     return "\n".join(_permission_lines())
 
 
+def render_asyncapi() -> str:
+    """asyncapi.json."""
+    from portal.asyncapi import render
+
+    return render()
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "openapi.json": render_openapi,
+    "asyncapi.json": render_asyncapi,
     "docs/problems.md": render_problems,
     "docs/permissions.md": render_permissions,
     catalogue_path(Language.CZECH): partial(render_catalogue, Language.CZECH),

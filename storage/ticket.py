@@ -9,7 +9,7 @@ from models.cancellation import CancellationStatus
 from models.ids import SYSTEM_USER, Prefix, new_id
 from models.money import Money
 from models.notice import NoticeKind
-from models.outgoing import CancellationRequested
+from models.outgoing import CancellationOpened
 from models.step import Done, NumberedStep, Step
 from models.ticket import (
     PROBLEM_TYPE_TITLES,
@@ -58,7 +58,7 @@ def create_ticket(database: Database, step: Step) -> TicketReceipt:
                 **facts,
             )
         effect.publish(
-            CancellationRequested(
+            CancellationOpened(
                 cancellation_id=case.id,
                 order_id=case.order_id,
                 software_id=case.software_id,

@@ -19,6 +19,14 @@ def openapi(*, into: Into = Path()) -> None:
 
 
 @app.command()
+def asyncapi(*, into: Into = Path()) -> None:
+    """Write asyncapi.json, the description of the events in both directions, from the code."""
+    from portal.documents import write
+
+    typer.echo(write(into, "asyncapi.json"))
+
+
+@app.command()
 def docs(*, into: Into = Path()) -> None:
     """Write every document that is made from the code: openapi.json and the tables under docs/."""
     from portal.documents import DOCUMENTS, write

@@ -6,12 +6,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from pydantic import SecretStr
 
+from integrations.webhook.signing import new_secret, signed_headers
 from models.cancellation import IneligibilityReason
 from models.cipher import CipherProblem
 from portal.app import create_app
@@ -101,3 +103,35 @@ async def test_the_example_in_the_documentation_sends_an_event(
             )
             output, _ = await run.communicate()
             assert b'"status":"accepted"' in output, language
+
+
+@pytest.mark.parametrize("language", ["python", "sh"])
+async def test_the_examples_in_the_documentation_know_a_genuine_delivery(
+    language: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    example = text.partition(f"```{language} verify\n")[2].partition("```")[0]
+    secret, body = new_secret(), '{"id":"evt_1","data":"Žluťoučký"}'.encode()
+    headers = signed_headers("evt_1", body, datetime.now(UTC), [new_secret(), secret])
+    (tmp_path / "body").write_bytes(body)
+    (tmp_path / "forged").write_bytes(body + b" ")
+
+    for file, verdict in (("body", "genuine"), ("forged", "forged")):
+        program = _verifying(language, example, secret, headers, file)
+        run = await asyncio.create_subprocess_exec(
+            *program, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await run.communicate()
+        assert output.decode().strip() == verdict
+
+
+def _verifying(
+    language: str, example: str, secret: str, headers: dict[str, str], file: str
+) -> tuple[str, str, str]:
+    """The example as a program about the delivery in this file."""
+    if language == "python":
+        call = f"verify([{secret!r}], {headers!r}, open({file!r}, 'rb').read())"
+        return sys.executable, "-c", f"{example}\nprint('genuine' if {call} else 'forged')"
+    named = (f"{name}='{headers[f'webhook-{name}']}'" for name in ("id", "timestamp", "signature"))
+    told = example.replace("cat body", f"cat {file}")
+    return "sh", "-c", f"secret='{secret}'; {'; '.join(named)}\n{told}"

@@ -14,9 +14,11 @@ from models.outgoing import OUTGOING_DATA, OutgoingType
 from models.tables.column import table
 from models.tables.record import OutboxRow
 from storage.engine import Database
-from tests.factories import CUSTOMER, OPERATOR, PARTNER, PLACED_AT, Story
+from storage.policy import add_policies
+from tests.factories import CUSTOMER, OPERATOR, PARTNER, PLACED_AT, UNDOABLE, Story
 from tests.fixtures.closing import close_statements
 from tests.fixtures.portal import Portal
+from tests.fixtures.terms import undoable
 
 INTEGRATOR = "usr_ivan_integrator"
 
@@ -43,13 +45,16 @@ async def test_the_feed_tells_what_happened_to_whom_it_concerns(
 
 
 async def test_what_is_told_is_as_its_model_says(portal: Portal, database: Database) -> None:
+    with database.transaction() as connection:
+        add_policies(connection, [undoable()])
     Story(database).buy().reveal().cancel().finish()
     Story(database).buy().replace()
+    Story(database, sku=UNDOABLE).buy().request().decide().undo()
     close_statements(database, PLACED_AT + timedelta(days=1))
 
     feed = (await portal.get("/api/v1/events", INTEGRATOR)).json()["items"]
 
-    assert {item["type"] for item in feed} == set(OutgoingType)
+    assert {item["type"] for item in feed} == set(OutgoingType) - {OutgoingType.TEST}
     for item in feed:
         data = OUTGOING_DATA[item["type"]].model_validate_json(json.dumps(item["data"]))
         assert data.facts() == item["data"]
