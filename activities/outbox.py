@@ -21,6 +21,7 @@ _LAST_WORDS_S = 3.0
 _SENT = DeliveryReport(sent=1)
 _POSTPONED = DeliveryReport(postponed=1)
 _FAILED = DeliveryReport(failed=1)
+_SKIPPED = DeliveryReport(skipped=1)
 
 
 class OutboxActivities:
@@ -84,6 +85,9 @@ class OutboxActivities:
         """One mail; whatever keeps it from going out is recorded with it and stops no other."""
         if notice.recipient is None:
             return await self._failed(notice, "The recipient is no longer active.", permanent=True)
+        if notice.is_unwanted:
+            await asyncio.to_thread(outbox.record_skipped, self._database, notice.id)
+            return _SKIPPED
         try:
             token = await asyncio.to_thread(self._invitation, notice)
             letter = self._renderer.write(notice, notice.recipient, token)

@@ -40,10 +40,11 @@ class NoticeKind(StrEnum):
 
 
 class OutboxStatus(StrEnum):
-    """pending → sent, or failed after the last try (shown, never silent)."""
+    """pending → sent, skipped by the reader's own choice, or failed after the last try (shown, never silent)."""
 
     PENDING = "pending"
     SENT = "sent"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 

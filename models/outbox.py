@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from models.base import Message, Value
+from models.notification import group_of
 from models.outlook import Language
 
 
@@ -21,7 +22,9 @@ class Recipient(Value):
 
 
 class DueNotice(Value):
-    """One mail this process has claimed; `recipient` is None when that person is no longer active.
+    """One mail this process has claimed; `off` are the groups of notices that its reader left out.
+
+    `recipient` is None when that person is no longer active.
 
     `kind` stays text: a mail that only a newer release knows must not keep an older one from claiming others.
     """
@@ -33,18 +36,26 @@ class DueNotice(Value):
     facts: dict[str, Any]
     created_at: AwareDatetime
     recipient: Recipient | None
+    off: frozenset[str] = frozenset()
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether its reader chose not to be told such things."""
+        return group_of(self.kind) in self.off
 
 
 class DeliveryReport(Message):
-    """How many mails went out, were put off to a later try, and were given up."""
+    """How many mails went out, were put off to a later try, were given up, and were not wanted."""
 
     sent: int = 0
     postponed: int = 0
     failed: int = 0
+    skipped: int = 0
 
     def __add__(self, other: "DeliveryReport") -> "DeliveryReport":
         return DeliveryReport(
             sent=self.sent + other.sent,
             postponed=self.postponed + other.postponed,
             failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
         )

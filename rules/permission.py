@@ -45,6 +45,7 @@ class Act(StrEnum):
     READ_AUDIT = "read_audit"
     REPAIR = "repair"
     WITHDRAW_BUILD = "withdraw_build"
+    CHOOSE_NOTIFICATIONS = "choose_notifications"
     READ_SESSION = "read_session"
     END_SESSION = "end_session"
 
@@ -90,6 +91,7 @@ ALLOWED: dict[Act, frozenset[Role]] = {
     Act.READ_AUDIT: _HOUSE | {Role.ADMIN_AGENT},
     Act.REPAIR: frozenset({Role.OPERATOR}),
     Act.WITHDRAW_BUILD: frozenset({Role.OPERATOR}),
+    Act.CHOOSE_NOTIFICATIONS: frozenset(Role),
     Act.READ_SESSION: frozenset(Role),
     Act.END_SESSION: frozenset(Role),
 }

@@ -13,6 +13,7 @@ from models.tables.principal import PartnerRow, UserRow
 from models.tables.record import OutboxRow
 from rules.outbox import next_attempt
 from storage.engine import Database
+from storage.notification import off
 
 LEASE = timedelta(minutes=2)
 """How long a claim holds; longer than any one attempt to send, so that no two processes send one mail."""
@@ -28,6 +29,14 @@ _READER = (
     _users.c.email,
     func.coalesce(_users.c.language, _partners.c.language, Language.ENGLISH).label("language"),
     _users.c.time_zone,
+)
+
+_OFF = (
+    select(func.coalesce(func.array_agg(off.c.notice_group), text("'{}'")))
+    .where(off.c.user_id == _users.c.id)
+    .correlate(_users)
+    .scalar_subquery()
+    .label("off")
 )
 
 # Spelled out as in the partial index: events stay pending for ever, and none of them is looked at.
@@ -52,7 +61,7 @@ def claim_due(database: Database, now: datetime, limit: int) -> tuple[DueNotice,
         .cte("claimed")
     )
     addressed = (
-        select(claim, *_READER, _users.c.active)
+        select(claim, *_READER, _users.c.active, _OFF)
         .join_from(claim, _users, claim.c.recipient_id == _users.c.id, isouter=True)
         .join(_partners, _partners.c.id == _users.c.partner_id, isouter=True)
         .order_by(claim.c.sequence)
@@ -68,6 +77,16 @@ def record_sent(database: Database, notice_id: str, at: datetime) -> None:
             update(_outbox)
             .where(_outbox.c.id == notice_id, _outbox.c.status == OutboxStatus.PENDING)
             .values(status=OutboxStatus.SENT, sent_at=at, last_error=None)
+        )
+
+
+def record_skipped(database: Database, notice_id: str) -> None:
+    """State that the reader did not want this mail; it was not sent, and it shows why."""
+    with database.transaction("skip_notice") as connection:
+        connection.execute(
+            update(_outbox)
+            .where(_outbox.c.id == notice_id, _outbox.c.status == OutboxStatus.PENDING)
+            .values(status=OutboxStatus.SKIPPED, last_error="The reader chose not to be told.")
         )
 
 
@@ -120,6 +139,7 @@ def _notice(row: RowMapping) -> DueNotice:
         facts=row["facts"],
         created_at=row["created_at"],
         recipient=_recipient(row) if row["active"] else None,
+        off=frozenset(row["off"]),
     )
 
 

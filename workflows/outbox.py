@@ -59,7 +59,8 @@ class OutboxWorkflow:
             "**Sending mails as they become due**\n\n"
             f"- sent so far: {report.sent}\n"
             f"- put off to a later try: {report.postponed}\n"
-            f"- given up: {report.failed}\n\n"
+            f"- given up: {report.failed}\n"
+            f"- not wanted by their readers: {report.skipped}\n\n"
             "Next: the same again. A failing round is retried by itself; its reason stands at the"
             " pending activity. Money and keys never wait for mail."
         )
