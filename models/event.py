@@ -9,6 +9,7 @@ from models.base import Value
 from models.cancellation import CancellationRequest
 from models.decision import DecisionDraft
 from models.order import OrderDraft
+from models.product_key import KeylessParagraph
 from models.text import Identifier, Paragraph
 from models.ticket import Audience
 
@@ -65,7 +66,7 @@ class TicketNoted(Value):
     ticket_id: Identifier
     written_by: Identifier
     audience: Audience = Audience.PARTNER
-    text: Paragraph
+    text: KeylessParagraph
 
 
 EVENT_DATA: dict[EventType, type[Value]] = {

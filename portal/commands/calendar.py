@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
-    from models.calendar import CalendarEntry
+    from collections.abc import Iterator
+
+    from models.calendar import Calendar, CalendarEntry
 
 app = typer.Typer()
 
@@ -66,23 +68,27 @@ def _show(found: "tuple[CalendarEntry, ...]") -> None:
         console.print("no calendars yet: response clocks run day and night until you import some")
         console.print("with `keydesk import-calendars FILE.yaml`")
         return
-    table = Table("whose", "zone", "hours", "holidays of", "closed days", "round the clock")
+    table = Table("whose", "zone", Column("hours", no_wrap=True), "holidays of", "round the clock")
     for entry in found:
         own = entry.calendar
         table.add_row(
             entry.partner_id or "everybody",
             own.time_zone,
-            _hours(entry),
+            "\n".join(_hours(own)),
             own.holidays_of or "",
-            str(len(own.closed_days) or ""),
             ", ".join(sorted(own.around_the_clock)),
         )
     console.print(table)
 
 
-def _hours(entry: "CalendarEntry") -> str:
-    return "\n".join(
-        f"{day[:3]} " + ", ".join(f"{h.opens:%H:%M}-{h.closes:%H:%M}" for h in stretches)
-        for day, stretches in entry.calendar.hours.items()
-        if stretches
-    )
+def _hours(calendar: "Calendar") -> "Iterator[str]":
+    """Days that are alike and follow one another on one line: `mon-thu 08:00-12:00 13:00-18:00`."""
+    from itertools import groupby
+
+    from models.calendar import Weekday
+
+    for stretches, alike in groupby(Weekday, lambda day: calendar.hours.get(day, ())):
+        days = [day[:3] for day in alike]
+        if stretches:
+            span = days[0] if len(days) == 1 else f"{days[0]}-{days[-1]}"
+            yield " ".join([span, *(f"{h.opens:%H:%M}-{h.closes:%H:%M}" for h in stretches)])

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_HINT = "nothing here; leave out --list, --kind and --search to see every ticket"
+_NONE_YET = "no tickets yet: a cancellation opens one, and so does POST /api/v1/tickets"
+_NONE_SUCH = "nothing here; leave out --list, --kind and --search to see every ticket"
 
 
 @app.command()
@@ -69,13 +70,13 @@ def tickets(
         shown = [ticket.model_dump(mode="json", exclude={"contact"}) for ticket in found]
         typer.echo(json.dumps(shown))
     else:
-        _show(found)
+        _show(found, _NONE_YET if wanted == TicketQuery() else _NONE_SUCH)
 
 
-def _show(found: "list[Ticket]") -> None:
+def _show(found: "list[Ticket]", hint: str) -> None:
     console = Console()
     if not found:
-        console.print(_HINT)
+        console.print(hint)
         return
     table = Table(
         Column("ticket", no_wrap=True), "status", "response", "due", "customer", "title", "assignee"

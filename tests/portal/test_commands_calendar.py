@@ -30,6 +30,7 @@ _audit = table(AuditRow)
 @pytest.fixture(autouse=True)
 def installation(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYDESK_DATABASE_URL", database.url)
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 def run(*words: str) -> Result:
@@ -68,7 +69,8 @@ def test_an_import_that_changes_nothing_says_so(database: Database) -> None:
     assert settings_of_calendars(database) == 2
     shown = json.loads(run("calendars", "--json").output)
     assert [entry["partner_id"] for entry in shown] == [None, OTHER_PARTNER]
-    assert "everybody" in run("calendars").output
+    for shown in ("everybody", "mon-fri 08:00-17:00", "mon-thu 08:00-12:00 13:00-18:00"):
+        assert shown in run("calendars").output
 
 
 WRONG = {

@@ -14,9 +14,12 @@ from models.ids import Prefix
 from models.inbox import InboxItem
 from models.order import OrderDraft, OrderLineDraft
 from portal.relay import LEFT_BEHIND_AFTER, Relay
+from rules.ticket import REOPEN_WITHIN
 from storage import inbox, order
+from storage.case import tickets
 from storage.engine import Database
 from tests.factories import BUYER, CUSTOMER, PER_LINE
+from tests.fixtures.inquiry import Inquiry
 from tests.fixtures.worker import House, house, receipt, unmanned
 
 SOURCE = "partner-one-portal"
@@ -189,3 +192,21 @@ async def test_the_first_round_makes_the_schedule_that_closes_months(
     (next_time, *_) = (await handle.describe()).info.next_action_times
     assert (next_time.day, next_time.hour, next_time.minute) == (1, 1, 0)
     await handle.delete()
+
+
+async def test_a_round_looks_after_what_no_process_runs(
+    temporal_server: WorkflowEnvironment, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = unmanned(temporal_server.client, database).desk
+
+    async def ensured() -> None:
+        """Mails and closings are somebody else's here."""
+
+    monkeypatch.setattr(desk.engine, "ensure_senders", ensured)
+    monkeypatch.setattr(desk.engine, "ensure_schedule", ensured)
+    done, late = Inquiry(database).open().resolve(), Inquiry(database).open()
+    await Relay(desk).round(done.at + REOPEN_WITHIN)
+    with database.reading() as connection:
+        rows = connection.execute(select(tickets.c.id, tickets.c.closed_at, tickets.c.escalated_at))
+        found = {row.id: (row.closed_at is not None, row.escalated_at is not None) for row in rows}
+    assert found == {done.id: (True, False), late.id: (False, True)}
