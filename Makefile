@@ -11,7 +11,7 @@ LOCK := uv pip compile --universal --generate-hashes --no-header --no-emit-index
 $(shell $(BIN)/python -c 0 2>/dev/null || rm -f $(BIN)/python $(RUN_STAMP) $(DEV_STAMP))
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test test-openid check format bench histories lock clean reset
+.PHONY: help up demo test test-openid test-rt check format bench histories lock clean reset
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -23,7 +23,11 @@ demo: $(RUN_STAMP) ## Show the whole story, against a running stack or one of it
 	@$(BIN)/keydesk demo
 
 test: check ## Run the checks, then every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not rt"
+
+test-rt: $(DEV_STAMP) ## Install Request Tracker 5 if need be (Debian, root), and test against it
+	.ci/install-request-tracker
+	$(BIN)/python -m pytest -m rt
 
 check: $(DEV_STAMP) ## Check format, lint, types and contracts
 	$(BIN)/ruff format --check .

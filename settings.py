@@ -23,6 +23,7 @@ _SECRETS = (
     "database_url",
     "files_access_key_id",
     "files_secret_access_key",
+    "rt_token",
 )
 
 
@@ -104,6 +105,17 @@ class Settings(BaseSettings):
     files_access_key_id: SecretStr | None = None
     files_secret_access_key: SecretStr | None = None
     public_url: str | None = None
+    rt_url: str | None = Field(
+        default=None,
+        description="Request Tracker as a second ticket desk; left out, ours is the only one.",
+    )
+    rt_token: SecretStr | None = None
+    rt_queue: str = Field(default="Keydesk", pattern=r"^[^'\"\\]+$")
+    rt_user: str = Field(
+        default="keydesk",
+        pattern=r"^[^'\"\\]+$",
+        description="Whose token it is, as RT calls them.",
+    )
     temporal_port: int = 7233
     temporal_ui_port: int = 8233
     temporal_ui_url: str | None = None

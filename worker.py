@@ -20,6 +20,7 @@ from activities.delivery import DeliveryActivities
 from activities.failure import SafeFailures
 from activities.order import OrderActivities
 from activities.outbox import OutboxActivities
+from activities.outside_ticket import OutsideTicketActivities
 from activities.product_key import ProductKeyActivities
 from activities.replacement import ReplacementActivities
 from activities.statement import StatementActivities
@@ -38,11 +39,13 @@ from models.statement import Issuer
 from portal.desk import Desk
 from portal.relay import Relay
 from portal.relaying import relaying
+from portal.ticket_desk import open_ticket_desk
 from settings import Mode, Settings, issuer_of
 from storage.engine import Database, Fault, no_fault
 from workflows.cancellation import CancellationWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.outbox import OutboxWorkflow
+from workflows.outside_ticket import OutsideDeskWorkflow
 from workflows.purchase import PurchaseWorkflow
 from workflows.replacement import ReplacementWorkflow
 from workflows.statement import StatementWorkflow
@@ -52,6 +55,7 @@ WORKFLOWS = [
     CancellationWorkflow,
     OutboxWorkflow,
     DeliveryWorkflow,
+    OutsideDeskWorkflow,
     StatementWorkflow,
     ReplacementWorkflow,
 ]
@@ -74,6 +78,7 @@ def build_worker(
     deliveries: DeliveryActivities | None = None,
     low_stock: int = 0,
     issuer: Issuer = NAMELESS,
+    outside: OutsideTicketActivities | None = None,
     **options: Any,
 ) -> Worker:
     """A worker for all workflows and activities; tests and benchmarks build theirs here too.
@@ -88,6 +93,7 @@ def build_worker(
     posting = deliveries or DeliveryActivities(
         database, cipher, HttpSender(Resolver(private_allowed=False))
     )
+    beside = outside or OutsideTicketActivities(database, None)
     return Worker(
         client,
         task_queue=task_queue,
@@ -96,6 +102,7 @@ def build_worker(
             *_activities(database, cipher, low_stock, issuer),
             outbox.deliver_notices,
             posting.deliver_events,
+            beside.keep_in_step,
         ],
         activity_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=_CONNECTIONS,
@@ -195,6 +202,7 @@ async def run(settings: Settings) -> None:
         database, build_notifier(settings), Renderer(public_url), marker=cipher
     )
     resolver = Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)
+    ticket_desk = open_ticket_desk(settings)
     worker = build_worker(
         client,
         database,
@@ -204,9 +212,11 @@ async def run(settings: Settings) -> None:
         deliveries=DeliveryActivities(database, cipher, HttpSender(resolver)),
         low_stock=settings.low_stock,
         issuer=issuer_of(settings),
+        outside=OutsideTicketActivities(database, ticket_desk),
         on_fatal_error=_report_fatal,
     )
-    relay = Relay(Desk(database, client, settings.task_queue))
+    desk = Desk(database, client, settings.task_queue)
+    relay = Relay(desk, outside_desk=ticket_desk is not None)
     async with worker, relaying(relay, wanted=True):
         _mark_ready(settings.data_dir)
         await stop.wait()

@@ -13,7 +13,7 @@ KEY_PATTERN = re.compile(r"^[A-Z0-9]{5}(-[A-Z0-9]{5}){4}$")
 """25 characters in five groups of five; the seed's "32-digit" is a known slip (design.md §2)."""
 
 
-_KEY_IN_TEXT = re.compile(r"[A-Z0-9]{5}(-[A-Z0-9]{5}){4}", re.IGNORECASE)
+KEY_IN_TEXT = re.compile(r"[A-Z0-9]{5}(-[A-Z0-9]{5}){4}", re.IGNORECASE)
 
 
 class KeyState(StrEnum):
@@ -58,7 +58,7 @@ class RevealRequest(KeyName):
 
 
 def _without_key(text: str) -> str:
-    if _KEY_IN_TEXT.search(text):
+    if KEY_IN_TEXT.search(text):
         raise ValueError("holds a product key; say where it was seen, not what it is")
     return text
 

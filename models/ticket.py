@@ -4,7 +4,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from models.base import Message, Value
 from models.money import Money
@@ -118,6 +118,18 @@ class TicketNote(Value):
     written_at: AwareDatetime
 
 
+class OutsideTicket(Value):
+    """The copy of a ticket at an outside desk; without a number it is not open there yet."""
+
+    desk: str
+    number: str | None
+    link: str | None
+    closed: bool
+    last_error: str | None = Field(
+        description="Why the last try to tell the desk failed; it is tried again by itself."
+    )
+
+
 class Ticket(Value):
     """A ticket as the API shows it; `number` is the one people quote.
 
@@ -155,6 +167,9 @@ class Ticket(Value):
     resolved_at: AwareDatetime | None
     closes_at: AwareDatetime | None
     closed_at: AwareDatetime | None
+    outside_ticket: OutsideTicket | None = Field(
+        default=None, description="Its copy at an outside desk; for house staff."
+    )
     notes: tuple[TicketNote, ...] = ()
 
 

@@ -111,7 +111,7 @@ async def compose(
         endpoints=EndpointDesk(
             database, cipher, Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)
         ),
-        relay=Relay(desk),
+        relay=Relay(desk, outside_desk=settings.rt_url is not None),
         event_secrets=secrets.event_secrets,
         tokens=_tokens(settings, secrets),
         invitations=InvitationDesk(database, cipher, clock),

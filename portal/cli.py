@@ -25,6 +25,7 @@ from portal.commands import (
     ledger,
     quote,
     replay,
+    request_tracker,
     revocation,
     rewrap,
     seed,
@@ -66,6 +67,7 @@ app.add_typer(calendar.app)
 app.add_typer(ledger.app)
 app.add_typer(statement.app)
 app.add_typer(bench.app)
+app.add_typer(request_tracker.app)
 app.add_typer(documents.app)
 
 

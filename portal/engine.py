@@ -12,25 +12,22 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from integrations.temporal import is_away, unavailable
 from models.cancellation import CancellationInput
 from models.errors import (
-    Conflict,
-    Forbidden,
-    Invalid,
     KeydeskError,
     Refused,
-    Stale,
     Unavailable,
 )
 from models.ids import purchase_workflow_id, replacement_workflow_id
 from models.order import PurchaseInput
 from models.policy import CancellationPolicy
 from models.replacement import ReplacementInput, ReplacementStage
+from portal.engine_answer import in_our_words, in_trouble
 from portal.schedule import ensure_schedule
 from storage import case, left_behind, order, replacement
 from storage.engine import Database
@@ -38,6 +35,7 @@ from workflows import cancellation_view, purchase_view, replacement_view
 from workflows.cancellation import CancellationWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.outbox import OutboxWorkflow
+from workflows.outside_ticket import OutsideDeskWorkflow
 from workflows.purchase import PurchaseWorkflow
 from workflows.replacement import ReplacementWorkflow
 from workflows.search_attributes import CUSTOMER, CUSTOMER_TENANT, NEEDS_ATTENTION, ORDER, STAGE
@@ -45,16 +43,6 @@ from workflows.search_attributes import CUSTOMER, CUSTOMER_TENANT, NEEDS_ATTENTI
 Answer = TypeVar("Answer")
 _CALL_TIMEOUT = timedelta(seconds=5)
 _UPDATE_TIMEOUT = timedelta(seconds=15)
-_FORBIDDEN = (
-    "own_request not_an_approver acts_for_requester not_a_delegate forbidden not_your_approval"
-)
-_KINDS: dict[str, type[KeydeskError]] = {
-    **dict.fromkeys(_FORBIDDEN.split(), Forbidden),
-    "amount_exceeds_credit": Invalid,
-    "amount_not_positive": Invalid,
-    "already_decided": Conflict,
-    "stale_view": Stale,
-}
 
 
 class Engine:
@@ -174,6 +162,10 @@ class Engine:
         await self._ensure(OutboxWorkflow.run, "outbox", "Sends the mails that are due")
         await self._ensure(DeliveryWorkflow.run, "deliveries", "Delivers events to endpoints")
 
+    async def ensure_outside_desk(self) -> None:
+        """Keep the one workflow running that keeps cases and an outside ticket desk in step."""
+        await self._ensure(OutsideDeskWorkflow.run, "outside-desk", "Keeps an outside desk in step")
+
     async def _ensure(self, run: Any, workflow_id: str, summary: str) -> None:
         await self._call(
             lambda: self._client.start_workflow(
@@ -246,12 +238,12 @@ class Engine:
                 )
             )
         except WorkflowUpdateFailedError as error:
-            raise _in_our_words(error) from error
+            raise in_our_words(error) from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise await self._no_process(workflow_id) from error
             if error.status is RPCStatusCode.FAILED_PRECONDITION:
-                raise _in_trouble() from error
+                raise in_trouble() from error
             raise
         return answer
 
@@ -279,21 +271,3 @@ class Engine:
             if is_away(error):
                 raise unavailable() from error
             raise
-
-
-def _in_trouble() -> Unavailable:
-    """A workflow task of the case keeps failing, our fault to mend: until then Temporal takes no update for it."""
-    return Unavailable(
-        "process_in_trouble",
-        "The process of this case cannot go on just now. Nothing was lost; repeat the request with "
-        "the same Idempotency-Key.",
-        retry_after_s=30,
-    )
-
-
-def _in_our_words(error: WorkflowUpdateFailedError) -> KeydeskError:
-    cause = error.cause
-    if not isinstance(cause, ApplicationError) or cause.type is None:
-        raise error
-    kind = _KINDS.get(cause.type, Refused)
-    return kind(cause.type, cause.message)

@@ -45,8 +45,9 @@ log = structlog.get_logger()
 class Relay:
     """At least once: a crash between the desk's act and its mark leads to a repeat that meets the first effect."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, outside_desk: bool = False) -> None:
         self._desk = desk
+        self._outside_desk = outside_desk
         self._poked = asyncio.Event()
         self._senders_ensured_at: datetime | None = None
         self._schedule_ensured = False
@@ -72,6 +73,8 @@ class Relay:
         """Everything once: keep what sends and what closes running, hand events over, start and close what is due."""
         if self._senders_ensured_at is None or now - self._senders_ensured_at > _ENSURE_EVERY:
             await self._desk.engine.ensure_senders()
+            if self._outside_desk:
+                await self._desk.engine.ensure_outside_desk()
             self._senders_ensured_at = now
         await self.deliver_due(now)
         await self.start_left_behind(now)

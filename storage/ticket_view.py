@@ -8,8 +8,10 @@ from sqlalchemy import Connection, Row, Select, select
 from models.money import Money
 from models.principal import Principal
 from models.ticket import Contact, Impact, Ticket, TicketKind, TicketNote, TicketStatus
+from rules.permission import may_see_internal
 from rules.ticket import response_state, status_of, status_of_inquiry
 from storage.case import cancellations, customers, orders, tickets
+from storage.outside_ticket import find_outside
 from storage.scope import within
 from storage.ticket import SHOWN
 from storage.ticket_note import notes_of
@@ -34,7 +36,12 @@ def find_ticket(
     """One ticket the caller may see, with the notes meant for them."""
     query = within(TICKET.where(tickets.c.id == ticket_id), tickets, principal)
     row = connection.execute(query).one_or_none()
-    return None if row is None else ticket_of(row, notes_of(connection, principal, ticket_id), now)
+    if row is None:
+        return None
+    ticket = ticket_of(row, notes_of(connection, principal, ticket_id), now)
+    if not may_see_internal(principal):
+        return ticket
+    return ticket.model_copy(update={"outside_ticket": find_outside(connection, ticket_id)})
 
 
 def _status(row: Row[Any]) -> TicketStatus:

@@ -16,6 +16,7 @@ from storage.invariants.delivery import DELIVERIES
 from storage.invariants.download import DOWNLOADS
 from storage.invariants.ledger import LEDGER
 from storage.invariants.order import ORDERS
+from storage.invariants.outside_ticket import OUTSIDE_TICKETS
 from storage.invariants.product_key import PRODUCT_KEYS
 from storage.invariants.record import RECORDS
 from storage.invariants.replacement import REPLACEMENTS
@@ -49,6 +50,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *REPLACEMENTS,
             *CANCELLATIONS,
             *REVOCATIONS,
+            *OUTSIDE_TICKETS,
             *TENANCY,
             *TICKETS,
             *RECORDS,

@@ -9,4 +9,6 @@ pytest_plugins = [
     "tests.fixtures.sealed",
     "tests.fixtures.links",
     "tests.fixtures.receiver",
+    "tests.fixtures.request_tracker",
+    "tests.fixtures.bridge",
 ]

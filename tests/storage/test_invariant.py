@@ -14,6 +14,7 @@ from tests.storage.corruptions.delivery import DELIVERIES
 from tests.storage.corruptions.download import DOWNLOADS
 from tests.storage.corruptions.money import MONEY
 from tests.storage.corruptions.order import ORDERS
+from tests.storage.corruptions.outside_ticket import OUTSIDE_TICKETS
 from tests.storage.corruptions.product_key import KEYS
 from tests.storage.corruptions.record import RECORDS
 from tests.storage.corruptions.replacement import REPLACEMENTS
@@ -38,6 +39,7 @@ CORRUPTIONS = (
     *REVOCATIONS,
     *STATEMENTS,
     *DECISIONS,
+    *OUTSIDE_TICKETS,
     *SESSIONS,
 )
 

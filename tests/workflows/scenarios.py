@@ -12,7 +12,7 @@ from tests.factories import OTHER_APPROVER, PARTS, PER_LINE, PER_UNIT, SEVERAL, 
 from tests.fixtures.counter import Counter, eventually
 from tests.fixtures.pool import fill_pool
 from tests.fixtures.trouble import Trouble
-from tests.workflows import replacement_scenarios
+from tests.workflows import lasting_scenarios, replacement_scenarios
 
 RULED = "DG7GMGF0D5RK:000C"
 """A product of the family that `ruling()` is for."""
@@ -200,26 +200,6 @@ async def cancellation_compensated(counter: Counter, trouble: Trouble) -> Handle
     return counter.process(case)
 
 
-async def outbox_working(counter: Counter, _: Trouble) -> Handle:
-    await counter.buy()
-    return await _working(counter, "outbox")
-
-
-async def deliveries_working(counter: Counter, _: Trouble) -> Handle:
-    return await _working(counter, "deliveries")
-
-
-async def _working(counter: Counter, workflow_id: str) -> Handle:
-    await counter.house.desk.engine.ensure_senders()
-    handle = counter.house.client.get_workflow_handle(workflow_id)
-
-    async def three_rounds() -> bool:
-        return len((await handle.fetch_history()).events) > 20
-
-    await eventually(three_rounds)
-    return handle
-
-
 async def statement_months(counter: Counter, _: Trouble) -> Handle:
     """Two months left open: a charge in one, its credit and another charge in the next."""
     order = await counter.buy()
@@ -256,8 +236,7 @@ SCENARIOS: dict[str, Scenario] = {
         cancellation_mended,
         cancellation_retried,
         cancellation_compensated,
-        outbox_working,
-        deliveries_working,
+        *lasting_scenarios.ALL,
         *replacement_scenarios.ALL,
         statement_months,
     )
