@@ -1,5 +1,7 @@
 """Downloadable files in an S3-compatible bucket, one object per content, under `<prefix>/<sha256>`."""
 
+import contextlib
+import copy
 import hashlib
 import io
 import re
@@ -13,7 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 from pydantic import SecretStr
 
-from integrations.files.protocol import StoredFile
+from integrations.files.protocol import StoredFile, checked_folder
 from models.base import Value
 from models.errors import NotFound, Unavailable
 
@@ -51,6 +53,7 @@ class S3Files:
 
     def __init__(self, bucket: Bucket) -> None:
         self._store = _open(bucket)
+        self._folder = ""
 
     def put(self, stream: BinaryIO) -> StoredFile:
         """Hash first, since the hash is the name; then upload in parts, and finish only if the hash holds."""
@@ -65,7 +68,7 @@ class S3Files:
                 return stored
             stream.seek(began)
             upload = _checked(stream, stored.sha256) if size else b""
-            obstore.put(self._store, stored.sha256, upload, chunk_size=_UPLOAD_BYTES)
+            obstore.put(self._store, self._key(stored.sha256), upload, chunk_size=_UPLOAD_BYTES)
         return stored
 
     def open(self, file: StoredFile) -> BinaryIO:
@@ -74,12 +77,12 @@ class S3Files:
             raise NotFound("file")
         try:
             with _asking():
-                found = obstore.head(self._store, file.sha256)
+                found = obstore.head(self._store, self._key(file.sha256))
         except FileNotFoundError:
             raise NotFound("file") from None
         if found["size"] != file.size_bytes:
             raise NotFound("file")
-        ranges = _Ranges(self._store, file, found["e_tag"])
+        ranges = _Ranges(self._store, self._key(file.sha256), file.size_bytes, found["e_tag"])
         return cast(BinaryIO, io.BufferedReader(ranges, _PIECE_BYTES))
 
     def exists(self, sha256: str) -> bool:
@@ -87,9 +90,25 @@ class S3Files:
         with _asking():
             return bool(_SHA256.fullmatch(sha256)) and self._size(sha256) is not None
 
+    def delete(self, sha256: str) -> None:
+        """Delete the object; a bucket has no directories to tidy up."""
+        if not _SHA256.fullmatch(sha256):
+            return
+        with _asking(), contextlib.suppress(FileNotFoundError):
+            obstore.delete(self._store, self._key(sha256))
+
+    def within(self, folder: str) -> "S3Files":
+        """A longer prefix over the same connections."""
+        inner = copy.copy(self)
+        inner._folder = f"{self._folder}{checked_folder(folder)}/"
+        return inner
+
+    def _key(self, sha256: str) -> str:
+        return f"{self._folder}{sha256}"
+
     def _size(self, sha256: str) -> int | None:
         try:
-            return obstore.head(self._store, sha256)["size"]
+            return obstore.head(self._store, self._key(sha256))["size"]
         except FileNotFoundError:
             return None
 
@@ -97,8 +116,8 @@ class S3Files:
 class _Ranges(io.RawIOBase):
     """An object as a file: every read is one ranged request, so that nothing is held open for a slow client."""
 
-    def __init__(self, store: S3Store, file: StoredFile, e_tag: str | None) -> None:
-        self._store, self._file, self._e_tag = store, file, e_tag
+    def __init__(self, store: S3Store, key: str, size_bytes: int, e_tag: str | None) -> None:
+        self._store, self._key, self._size_bytes, self._e_tag = store, key, size_bytes, e_tag
         self._position = 0
 
     def readable(self) -> bool:
@@ -108,7 +127,7 @@ class _Ranges(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        starts = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_bytes}
+        starts = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size_bytes}
         self._position = max(0, starts[whence] + offset)
         return self._position
 
@@ -116,7 +135,7 @@ class _Ranges(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        stop = min(self._position + len(buffer), self._file.size_bytes)
+        stop = min(self._position + len(buffer), self._size_bytes)
         if stop <= self._position:
             return 0
         try:
@@ -131,7 +150,7 @@ class _Ranges(io.RawIOBase):
         wanted: GetOptions = {"range": (self._position, stop)}
         if self._e_tag is not None:
             wanted["if_match"] = self._e_tag
-        return memoryview(obstore.get(self._store, self._file.sha256, options=wanted).bytes())
+        return memoryview(obstore.get(self._store, self._key, options=wanted).bytes())
 
 
 def _open(bucket: Bucket) -> S3Store:

@@ -34,12 +34,16 @@ def own_bucket(bucket: Bucket) -> Bucket:
     return bucket.model_copy(update={"prefix": uuid.uuid4().hex})
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", "s3", "in a local one", "in an s3 one"])
 def shelf(request: pytest.FixtureRequest) -> Files:
-    """Each kind of shelf, empty."""
-    if request.param == "local":
-        return LocalFiles(request.getfixturevalue("place"))
-    return S3Files(request.getfixturevalue("own_bucket"))
+    """Each kind of shelf, and one inside each kind, empty."""
+    local = "local" in request.param
+    shelf = (
+        LocalFiles(request.getfixturevalue("place"))
+        if local
+        else S3Files(request.getfixturevalue("own_bucket"))
+    )
+    return shelf.within("att_1") if request.param.startswith("in ") else shelf
 
 
 def test_a_file_is_found_by_its_content(shelf: Files) -> None:
@@ -134,6 +138,65 @@ def test_a_file_of_another_length_is_not_the_file(shelf: Files) -> None:
 
     with pytest.raises(NotFound):
         shelf.open(StoredFile(STORED.sha256, len(CONTENT) + 1))
+
+
+def test_what_is_deleted_is_gone_and_can_come_again(shelf: Files) -> None:
+    shelf.put(BytesIO(CONTENT))
+
+    for _ in range(2):
+        shelf.delete(STORED.sha256)
+
+        assert not shelf.exists(STORED.sha256)
+        with pytest.raises(NotFound):
+            shelf.open(STORED)
+    assert shelf.put(BytesIO(CONTENT)) == STORED
+    assert shelf.exists(STORED.sha256)
+
+
+def test_nothing_else_is_deleted(shelf: Files) -> None:
+    shelf.put(BytesIO(CONTENT))
+    other = shelf.put(BytesIO(b"another build"))
+
+    for name in (other.sha256, "0" * 64, "../" + STORED.sha256, "", "."):
+        shelf.delete(name)
+
+    assert shelf.exists(STORED.sha256)
+    assert not shelf.exists(other.sha256)
+
+
+def test_the_same_content_on_two_shelves_is_two_files(shelf: Files) -> None:
+    inner, sister = shelf.within("one"), shelf.within("two")
+    for each in (inner, sister):
+        each.put(BytesIO(CONTENT))
+
+    inner.delete(STORED.sha256)
+
+    assert not inner.exists(STORED.sha256)
+    assert not shelf.exists(STORED.sha256)
+    with sister.open(STORED) as stream:
+        assert stream.read() == CONTENT
+
+
+@pytest.mark.parametrize("folder", ["", "..", "a/b", "a\n", "A", "x" * 65])
+def test_a_folder_leads_nowhere_else(shelf: Files, folder: str) -> None:
+    with pytest.raises(ValueError, match="folder"):
+        shelf.within(folder)
+
+
+def test_a_private_shelf_is_for_nobody_else(place: Path) -> None:
+    LocalFiles(place, private=True).within("one").put(BytesIO(CONTENT))
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (place, *place.rglob("*"))}
+    assert modes == {place.name: 0o700, "one": 0o700, STORED.sha256: 0o600}
+
+
+def test_a_local_folder_goes_with_its_last_file(place: Path) -> None:
+    shelf = LocalFiles(place)
+    shelf.within("one").put(BytesIO(CONTENT))
+
+    shelf.within("one").delete(STORED.sha256)
+
+    assert list(place.rglob("*")) == []
 
 
 def test_a_local_shelf_holds_nothing_but_files(place: Path) -> None:
