@@ -9,6 +9,7 @@ from typing import Any, Self
 from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.attachment import LARGEST_BYTES
 from models.pattern import PatternThresholds
 from models.principal import Role
 from models.statement import Issuer
@@ -104,6 +105,12 @@ class Settings(BaseSettings):
     files_region: str = "us-east-1"
     files_access_key_id: SecretStr | None = None
     files_secret_access_key: SecretStr | None = None
+    attachment_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=1,
+        le=LARGEST_BYTES,
+        description="How large one attachment of a ticket may be.",
+    )
     public_url: str | None = None
     rt_url: str | None = Field(
         default=None,

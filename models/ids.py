@@ -32,6 +32,7 @@ class Prefix(StrEnum):
     CANCELLATION = "can"
     TICKET = "tkt"
     NOTE = "not"
+    ATTACHMENT = "att"
     DECISION = "dec"
     BULK_DECISION = "blk"
     UNDO = "und"

@@ -17,6 +17,7 @@ from integrations.webhook.address import Resolver
 from models.errors import KeydeskError
 from models.session import SessionTerms
 from portal import openapi, problems
+from portal.attachment import AttachmentDesk
 from portal.auth import DevTokens, OidcTokens
 from portal.desk import Desk
 from portal.download import DownloadDesk
@@ -31,7 +32,7 @@ from portal.reveal import RevealDesk
 from portal.revocation import RevocationDesk
 from portal.routes import ROUTERS
 from portal.session import SessionDesk
-from portal.shelf import open_shelf
+from portal.shelf import open_attachments, open_shelf
 from portal.sign_in import RETURN, SignInDesk
 from portal.state import PortalState, TokenReader
 from portal.token import read_provider
@@ -107,6 +108,9 @@ async def compose(
         desk=desk,
         reveals=RevealDesk(database, cipher, allowance, clock),
         downloads=DownloadDesk(database, cipher, files, public_url, clock),
+        attachments=AttachmentDesk(
+            database, open_attachments(settings), settings.attachment_bytes, clock
+        ),
         revocations=RevocationDesk(database, cipher, Signer(secrets.revocation_ring), clock),
         endpoints=EndpointDesk(
             database, cipher, Resolver(private_allowed=settings.mode is Mode.DEVELOPMENT)

@@ -16,6 +16,7 @@ from rich.text import Text
 from models.errors import KeydeskError
 from models.stack import StackError
 from portal.commands import (
+    attachment,
     bench,
     calendar,
     catalogue,
@@ -63,6 +64,7 @@ app.add_typer(token.app)
 app.add_typer(verify.app)
 app.add_typer(stuck.app)
 app.add_typer(ticket.app)
+app.add_typer(attachment.app)
 app.add_typer(calendar.app)
 app.add_typer(ledger.app)
 app.add_typer(statement.app)

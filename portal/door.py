@@ -1,7 +1,7 @@
 """What every API route has in common: who is asked first, how much is read, and how JSON is understood."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import APIRouter, params
 from fastapi.dependencies.models import Dependant
@@ -59,6 +59,9 @@ class _ReadRequest(Request):
 class DoorRoute(APIRoute):
     """First who, then how much, then what: nobody unknown makes us parse anything."""
 
+    streams: ClassVar[bool] = False
+    """Whether the route itself reads the body, and bounds it."""
+
     def get_route_handler(self) -> Handler:
         """FastAPI's handler behind the door."""
         handle = super().get_route_handler()
@@ -71,7 +74,7 @@ class DoorRoute(APIRoute):
             for allowed in asked:
                 assert isinstance(allowed, Allow), "a door asks for a token, never for a session"
                 await allowed.admit(request, await BEARER(request))
-            if request.method == "GET" or is_form:
+            if request.method == "GET" or is_form or self.streams:
                 return await handle(request)
             raw = await read_limited(request, MAX_JSON_BYTES)
             parsed = _parse(request, raw) if self.body_field is not None and raw else None
@@ -80,10 +83,16 @@ class DoorRoute(APIRoute):
         return enter
 
 
-def door(tag: str) -> APIRouter:
+class StreamRoute(DoorRoute):
+    """A door for bodies that are larger than memory should hold."""
+
+    streams = True
+
+
+def door(tag: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
     """A router of API routes under /api/v1."""
     return APIRouter(
-        prefix="/api/v1", tags=[tag], route_class=DoorRoute, responses=PROBLEM_RESPONSES
+        prefix="/api/v1", tags=[tag], route_class=route_class, responses=PROBLEM_RESPONSES
     )
 
 

@@ -34,8 +34,8 @@ class TakeReceipt:
         self._key = key
         self._prefix = prefix
 
-    async def __call__(self) -> Receipt:
-        """The receipt of this request; of its first try, if it was tried before."""
+    async def __call__(self, body_sha256: bytes | None = None) -> Receipt:
+        """The receipt of this request; of its first try, if it was tried before. Who streamed the body has its hash."""
         state, visit = state_of(self._request), visit_of(self._request)
         assert visit.principal is not None, "a route that takes receipts names an act"
         receipt = await run_in_threadpool(
@@ -44,7 +44,7 @@ class TakeReceipt:
             principal_id=visit.principal.user_id,
             route=f"{self._request.method} {self._request.url.path}",
             key=self._key,
-            body_sha256=await _fingerprint(self._request),
+            body_sha256=body_sha256 or await _fingerprint(self._request),
             prefix=self._prefix,
             at=state.clock(),
         )

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from portal import events
 from portal.api import (
+    attachment,
     audit,
     brief,
     bulk_decision,
@@ -44,6 +45,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     replacement.router,
     cancellation.router,
     ticket.router,
+    attachment.router,
+    attachment.uploads,
     inquiry.router,
     decision.router,
     delegation.router,

@@ -1,4 +1,4 @@
-"""Which shelf an installation keeps its builds on: a local directory, or a bucket that KEYDESK_FILES_URL names."""
+"""Which shelves builds and attachments lie on: local directories, or a bucket that KEYDESK_FILES_URL names."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,18 @@ def open_shelf(settings: Settings) -> Files:
     """The shelf of these settings; nothing is asked of it yet."""
     if settings.files_url is None:
         return LocalFiles(settings.data_dir / "files")
-    place = urlsplit(settings.files_url)
+    return _open_bucket(settings, settings.files_url)
+
+
+def open_attachments(settings: Settings) -> Files:
+    """The shelf of attachments, apart from that of builds and for nobody else on this machine."""
+    if settings.files_url is None:
+        return LocalFiles(settings.data_dir / "attachments", private=True)
+    return _open_bucket(settings, settings.files_url).within("attachments")
+
+
+def _open_bucket(settings: Settings, url: str) -> Files:
+    place = urlsplit(url)
     if place.scheme != "s3" or not place.netloc:
         raise KeydeskError(
             "files_url_invalid", "KEYDESK_FILES_URL is s3://<bucket>/<prefix>, or is left out."

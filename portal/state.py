@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from integrations.secret_files import EventSecrets
 from models.pattern import PatternThresholds
+from portal.attachment import AttachmentDesk
 from portal.desk import Desk
 from portal.download import DownloadDesk
 from portal.endpoint import EndpointDesk
@@ -44,6 +45,7 @@ class PortalState:
     desk: Desk
     reveals: RevealDesk
     downloads: DownloadDesk
+    attachments: AttachmentDesk
     revocations: RevocationDesk
     endpoints: EndpointDesk
     relay: Relay

@@ -33,6 +33,7 @@ the refusal (V: a restored dump, a disabled trigger, a hand at psql), `keydesk s
 | K60     | the units that a case takes                 | x | x |   |
 | S1-S3   | invitations by mail, sessions of browsers   | x | x |   |
 | T1-T9   | tickets, first responses, inquiries         | x | x |   |
+| T10-T12 | attachments                                 | x | x |   |
 | T20-T22 | the copy of a case at an outside desk       | x | x |   |
 """
 

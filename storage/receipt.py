@@ -68,7 +68,7 @@ def forget_receipt(database: Database, resource_id: str) -> None:
     """
     written = [
         effect_key(resource_id, name)
-        for name in ("place_order", "receive_cancellation", "request_replacement")
+        for name in ("place_order", "receive_cancellation", "request_replacement", "add_attachment")
     ]
     acted = exists().where(effects.c.key.in_(written))
     with database.transaction() as connection:

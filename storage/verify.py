@@ -10,6 +10,7 @@ from models.base import Value
 from rules.transition import KEY_MOVES
 from storage.engine import Database
 from storage.invariant import Invariant
+from storage.invariants.attachment import ATTACHMENTS
 from storage.invariants.cancellation import CANCELLATIONS
 from storage.invariants.decision import DECISIONS
 from storage.invariants.delivery import DELIVERIES
@@ -53,6 +54,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *OUTSIDE_TICKETS,
             *TENANCY,
             *TICKETS,
+            *ATTACHMENTS,
             *RECORDS,
             *STATEMENTS,
             *DECISIONS,

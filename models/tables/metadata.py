@@ -1,6 +1,7 @@
 """Every table in one place, for migrations and for the check that database and models agree."""
 
 from models.tables import (
+    attachment,
     calendar,
     cancellation,
     catalogue,
@@ -40,6 +41,7 @@ ROOMS = (
     decision,
     delegation,
     ticket,
+    attachment,
     outside_ticket,
     presence,
     ledger,

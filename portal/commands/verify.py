@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from settings import Settings
     from storage.engine import Database
     from storage.verify import Finding, Report
 
@@ -22,6 +23,9 @@ def verify(
     limit: Annotated[
         int, typer.Option(min=1, help="How many offending rows of a rule to show.")
     ] = 20,
+    files: Annotated[
+        bool, typer.Option("--files", help="Read the bytes of every attachment, too.")
+    ] = False,
 ) -> None:
     """Check that the book is right: balances, credits, keys, tenants, verdicts, messages, audit chain.
 
@@ -31,8 +35,12 @@ def verify(
     from portal.commands.book import open_book
     from settings import load
 
-    with open_book(load()) as database:
+    settings = load()
+    with open_book(settings) as database:
         report = _examine(database, limit)
+        if files:
+            found = _files(database, settings, limit)
+            report = report.model_copy(update={"findings": (*report.findings, found)})
     if as_json:
         typer.echo(report.model_dump_json())
     else:
@@ -54,6 +62,23 @@ def _examine(database: "Database", limit: int) -> "Report":
             progress.update(task, advance=1, description=f"verifying {invariant.code}")
 
         return verify(database, datetime.now(UTC), tell, most=limit)
+
+
+def _files(database: "Database", settings: "Settings", limit: int) -> "Finding":
+    from portal.app import now
+    from portal.attachment import AttachmentDesk
+    from portal.shelf import open_attachments
+    from storage.verify import Finding, Offence
+
+    desk = AttachmentDesk(database, open_attachments(settings), settings.attachment_bytes, now)
+    with Console(stderr=True).status("reading attachments"):
+        lost = list(desk.lost())
+    return Finding(
+        code="T13",
+        sentence="Every attachment that was not withdrawn has its bytes, with their hash.",
+        count=len(lost),
+        rows=tuple(Offence(subject=each, detail="lost or changed") for each in lost[:limit]),
+    )
 
 
 def _show(report: "Report") -> None:

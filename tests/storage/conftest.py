@@ -9,6 +9,7 @@ from storage.delivery import plan_new
 from storage.embedded import EmbeddedPostgres
 from storage.engine import Database
 from tests.factories import PLACED_AT, Story
+from tests.fixtures.attachments import attach_two
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.closing import close_statements
 from tests.fixtures.deliveries import URL, drain
@@ -34,6 +35,9 @@ class Scene:
         # Later than the ages that rules allow for, and before the mails of the scene are overdue.
         self.now: datetime = PLACED_AT + timedelta(minutes=40)
 
+        self.attachments = attach_two(
+            database, self.inquiries["told"].id, PLACED_AT + timedelta(minutes=30)
+        )
         begin_two_sessions(database, PLACED_AT + timedelta(minutes=2))
 
         # Between the charges and the first reversal, so that the later statements come with credit notes.
@@ -51,6 +55,7 @@ class Scene:
         """What SQL may bind: `:now`, the others, two statements and a note, and `:final_order`, `_line`, `_case`, …"""
         names: dict[str, object] = {"now": self.now, **OTHERS, **self.statements}
         names["endpoint"] = self.endpoint_id
+        names["attachment"], names["withdrawn_attachment"] = self.attachments
         for chapter, story in self.stories.items():
             names[f"{chapter}_order"] = story.order_id
             names[f"{chapter}_line"] = story.line_id

@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from storage.engine import constraint_of
 from tests.storage.conftest import Scene
+from tests.storage.guards.attachment import ATTACHMENTS
 from tests.storage.guards.case import CASES
 from tests.storage.guards.decision import DECISIONS
 from tests.storage.guards.delegation import DELEGATIONS
@@ -38,6 +39,7 @@ GUARDS = {
         ("undo", UNDOS),
         ("delegation", DELEGATIONS),
         ("ticket", TICKETS),
+        ("attachment", ATTACHMENTS),
     )
     for guard in guards
 }

@@ -8,6 +8,7 @@ from storage.invariant import Invariant
 from storage.verify import INVARIANTS, examine, verify
 from tests.factories import CONTACT, PLACED_AT, Story
 from tests.storage.conftest import Scene
+from tests.storage.corruptions.attachment import ATTACHMENTS
 from tests.storage.corruptions.case import CASES
 from tests.storage.corruptions.decision import DECISIONS
 from tests.storage.corruptions.delivery import DELIVERIES
@@ -34,6 +35,7 @@ CORRUPTIONS = (
     *CASES,
     *TENANTS,
     *TICKETS,
+    *ATTACHMENTS,
     *RECORDS,
     *DELIVERIES,
     *REVOCATIONS,

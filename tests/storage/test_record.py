@@ -11,6 +11,7 @@ from storage.engine import constraint_of
 from tests.storage.conftest import Scene
 
 APPEND_ONLY = (
+    "attachment_reads",
     "audit",
     "credit_notes",
     "credits",
@@ -34,6 +35,7 @@ APPEND_ONLY = (
     "ticket_notes",
 )
 KEPT = (
+    "attachments",
     "cancellations",
     "delegations",
     "deliveries",
@@ -71,6 +73,7 @@ MAY_CHANGE = {
         "closed_at",
         "words",
     },
+    "attachments": {"withdrawn_by", "withdrawn_at"},
     "delegations": {"revoked_by", "revoked_at"},
     "download_links": {"uses", "revoked_at"},
     "downloads": {"ended_at", "served_bytes"},
