@@ -23,7 +23,7 @@ demo: $(RUN_STAMP) ## Show the whole story, against a running stack or one of it
 	@$(BIN)/keydesk demo
 
 test: check ## Run the checks, then every test
-	$(BIN)/python -m pytest -m "not rt"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not rt"
 
 test-rt: $(DEV_STAMP) ## Install Request Tracker 5 if need be (Debian, root), and test against it
 	.ci/install-request-tracker
