@@ -32,7 +32,7 @@ from tests.fixtures.counter import eventually
 from tests.fixtures.end_state import end_state, is_recorded, steps_of
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.survivors import HURRIED, STORIES, Survivor
-from tests.fixtures.terms import two_people
+from tests.fixtures.terms import two_people, undoable
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import unmanned
@@ -47,8 +47,11 @@ LAST_WORDS_S = 60
 MAY_WAIT = {"finalise_order"}
 """Steps that may look, conclude nothing and look again later: a worker can die at such a look too."""
 CLOSINGS = {"find_due_accounts", "close_statement", "typeset_papers"}
-NEVER_ALONE = {"deliver_notices", "deliver_events", *CLOSINGS}
-"""Activities of no case: test_outbox.py and test_delivery.py kill those who send, test_statement_crowd.py a closing."""
+NEVER_ALONE = {"deliver_notices", "deliver_events", *CLOSINGS, "keep_in_step"}
+"""Activities of no case: test_outbox.py and test_delivery.py kill those who send, test_statement_crowd.py a closing.
+
+The step of an outside desk has no worker killed: what it queued is proved in tests/storage/test_outside_ticket.py.
+"""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ def ground(
     """Keys for everybody, and one family under a policy whose days are seconds."""
     monkeypatch.setattr(steps, "ATTENTION_AFTER", ATTENTION)
     with database.transaction() as connection:
-        add_policies(connection, [hurried_policy(), two_people()])
+        add_policies(
+            connection, [hurried_policy(), two_people(), undoable(approval={"undo_for": "PT1M"})]
+        )
         for sku in (PER_LINE, HURRIED):
             keys = [SecretStr(key) for key in sample_keys(sku, 100, seed=7)]
             lines = [KeyLine(row=n, sku=sku, product_key=key) for n, key in enumerate(keys)]
@@ -171,11 +176,7 @@ async def killed(ground: Ground, point: Point, limit: asyncio.Semaphore) -> dict
     told = ground.survivor()
     async with limit:
         telling = asyncio.create_task(STORIES[point.story](told))
-        step = point.step.replace(
-            "ask_requester:<not>", f"ask_requester:{told.question.resource_id}"
-        )
-        step = step.replace("take_answer:<not>", f"take_answer:{told.reply.resource_id}")
-        step = step.replace("approval:<dec>", f"approval:{told.decision.resource_id}")
+        step = named(point.step, told)
         try:
             await dies(ground.victim(told, point.story, f"{step}:{point.edge}"))
             recorded = is_recorded(told, step)
@@ -188,6 +189,19 @@ async def killed(ground: Ground, point: Point, limit: asyncio.Semaphore) -> dict
     async with ground.healthy(told, point.story):
         await telling
         return end_state(told)
+
+
+def named(step: str, told: Survivor) -> str:
+    """The step as this story names it, where its name holds the id of what somebody said."""
+    said = {
+        "ask_requester:<not>": told.question,
+        "take_answer:<not>": told.reply,
+        "record_approval:<dec>": told.decision,
+        "record_undo:<act>": told.act,
+    }
+    if step not in said:
+        return step
+    return f"{step.partition(':')[0]}:{said[step].resource_id}"
 
 
 async def dies(victim: Victim) -> None:
