@@ -3,20 +3,21 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from models.base import Value
-from models.cipher import SEAL_VERSION, CipherError, CipherProblem, Sealed
+from models.cipher import SEAL_VERSION, CipherError, CipherProblem
 from models.ids import SYSTEM_USER
 from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.product_key import ProductKeyRow
 from models.tables.record import AuditRow
 from storage.cipher import columns_of, holder_of, sealed_of
+from storage.endpoint_rewrap import Rewrapper, count_outdated_secrets, rewrap_secrets
 from storage.engine import Database
 from storage.key_import import HOUSE_STREAM
 
@@ -28,20 +29,12 @@ _LOCK_POOL = "SET LOCAL lock_timeout = '200ms'; LOCK TABLE product_keys IN EXCLU
 _PAUSE_S = 0.2
 
 
-class Rewrapper(Protocol):
-    """The part of a cipher that a rotation needs."""
-
-    current: str
-    ring_key_ids: frozenset[str]
-
-    def rewrap(self, sealed: Sealed, context: str, holder: str = "") -> Sealed: ...
-
-
 class Rewrapping(Value):
-    """What one run did: keys rewrapped, keys that others held all the time, and keys whose seal is broken."""
+    """What one run did: keys and endpoint secrets rewrapped, keys that others held all the time, broken seals."""
 
     ring_key: str
     rewrapped: int = 0
+    secrets: int = 0
     in_use: int = 0
     broken: tuple[str, ...] = ()
 
@@ -76,27 +69,31 @@ def rewrap_keys(
     patience_s: float,
     tell: Callable[[int], None],
 ) -> Rewrapping:
-    """Wrap all outdated keys under the current ring key; those in use are tried again until patience ends.
+    """Wrap outdated keys and endpoint secrets under the current ring key; keys in use are tried until patience ends.
 
     Each batch is a transaction of its own and the rows themselves say what is left, so a run that was killed is
-    continued by the next one. `tell` hears how many keys each batch brought.
+    continued by the next one. `tell` hears how many each batch brought.
     """
     with database.transaction() as connection:
         outdated = count_outdated(connection, rewrapper.current)
-        _require_ring_keys(outdated, rewrapper.ring_key_ids)
-        if not outdated:
+        secrets = count_outdated_secrets(connection, rewrapper.current)
+        _require_ring_keys(outdated, rewrapper.ring_key_ids, "keys")
+        _require_ring_keys(secrets, rewrapper.ring_key_ids, "endpoint secrets")
+        if not outdated and not secrets:
             return Rewrapping(ring_key=rewrapper.current)
         _record(connection, "keys.rewrap_started", rewrapper.current, clock(), outdated=outdated)
-    result = _rewrap_patiently(database, rewrapper, batch_size, patience_s, tell)
+    done, broken = rewrap_secrets(database, rewrapper, batch_size, tell)
+    keys = _rewrap_patiently(database, rewrapper, batch_size, patience_s, tell)
+    result = keys.model_copy(update={"secrets": done, "broken": keys.broken + broken})
     with database.transaction() as connection:
-        counts = {"rewrapped": result.rewrapped, "broken": len(result.broken)}
+        counts = {"rewrapped": keys.rewrapped, "secrets": done, "broken": len(result.broken)}
         _record(connection, "keys.rewrapped", rewrapper.current, clock(), **counts)
     return result
 
 
-def _require_ring_keys(outdated: dict[str, int], ring_key_ids: frozenset[str]) -> None:
+def _require_ring_keys(outdated: dict[str, int], ring_key_ids: frozenset[str], what: str) -> None:
     missing = [
-        f"{name!r} ({count} keys)" for name, count in outdated.items() if name not in ring_key_ids
+        f"{name!r} ({count} {what})" for name, count in outdated.items() if name not in ring_key_ids
     ]
     if missing:
         raise CipherError(

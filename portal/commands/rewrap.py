@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 if TYPE_CHECKING:
+    from storage.endpoint_rewrap import Rewrapper
     from storage.engine import Database
-    from storage.rewrap import Rewrapper, Rewrapping
+    from storage.rewrap import Rewrapping
 
 app = typer.Typer()
 
@@ -24,7 +25,9 @@ def rewrap(
         int, typer.Option(min=1, max=1000, help="How many keys one transaction takes.")
     ] = 100,
 ) -> None:
-    """Wrap every product key's data key under the current key of the ring. Keys and states stay as they are.
+    """Wrap the data key of every product key and endpoint secret under the current key of the ring.
+
+    Keys, states and secrets stay as they are.
 
     Safe beside running work, and after being killed: run it again and it goes on.
     The exit status is 1 when a key stayed in use all the time or its seal is broken.
@@ -48,12 +51,15 @@ def rewrap(
 def _rewrap(database: "Database", rewrapper: "Rewrapper", batch: int) -> "Rewrapping":
     from datetime import UTC, datetime
 
+    from storage.endpoint_rewrap import count_outdated_secrets
     from storage.rewrap import count_outdated, rewrap_keys
 
     with database.reading() as connection:
-        total = sum(count_outdated(connection, rewrapper.current).values())
+        keys = count_outdated(connection, rewrapper.current)
+        secrets = count_outdated_secrets(connection, rewrapper.current)
+        total = sum(keys.values()) + sum(secrets.values())
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("product keys", total=total)
+        task = progress.add_task("keys and secrets", total=total)
         return rewrap_keys(
             database,
             rewrapper,
@@ -67,6 +73,8 @@ def _rewrap(database: "Database", rewrapper: "Rewrapper", batch: int) -> "Rewrap
 def _show(result: "Rewrapping") -> None:
     console = Console(highlight=False)
     console.print(f"{result.rewrapped} product keys were wrapped under {result.ring_key!r}")
+    if result.secrets:
+        console.print(f"{result.secrets} endpoint secrets as well")
     if result.in_use:
         console.print(f"{result.in_use} were in use all the time: run this again")
     for key_id in result.broken[:_SHOWN]:

@@ -134,7 +134,7 @@ def test_a_second_run_has_nothing_to_do(installation: Database) -> None:
     first, second = _rewrap("--json"), _rewrap("--json")
 
     assert (first.exit_code, second.exit_code) == (0, 0)
-    done = {"ring_key": "k2", "in_use": 0, "broken": []}
+    done = {"ring_key": "k2", "secrets": 0, "in_use": 0, "broken": []}
     assert json.loads(first.stdout) == done | {"rewrapped": total}
     assert json.loads(second.stdout) == done | {"rewrapped": 0}
 

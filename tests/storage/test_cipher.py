@@ -10,9 +10,10 @@ from models.cipher import CipherError, CipherProblem, Sealed
 from models.errors import Unavailable
 from models.tables.column import table
 from models.tables.product_key import ProductKeyRow
+from storage.endpoint_rewrap import Rewrapper
 from storage.engine import Database
 from storage.product_key import allocate_keys
-from storage.rewrap import Rewrapper, Rewrapping, rewrap_keys
+from storage.rewrap import Rewrapping, rewrap_keys
 from tests.factories import OTHER_BUYER, OTHER_CUSTOMER, PER_LINE, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.sealed import Turn, first_version, opened, rows_of, swap

@@ -17,10 +17,11 @@ from models.product_key import KeyState
 from models.tables.column import table
 from models.tables.product_key import KeyEventRow, ProductKeyRow
 from models.tables.record import AuditRow
+from storage.endpoint_rewrap import Rewrapper
 from storage.engine import Database
 from storage.product_key import allocate_keys
 from storage.reveal import sealed_key
-from storage.rewrap import Rewrapper, Rewrapping, rewrap_keys
+from storage.rewrap import Rewrapping, rewrap_keys
 from tests.factories import PER_LINE, PER_UNIT, Story
 from tests.fixtures.chapters import tell_all
 from tests.fixtures.sealed import Turn, opened, rows_of, swap
@@ -98,7 +99,7 @@ def test_a_run_is_in_the_audit_of_the_house(database: Database, turn: Turn) -> N
     with database.reading() as connection:
         newest = select(_audit.c.action, _audit.c.details).order_by(_audit.c.id.desc()).limit(2)
         assert [tuple(row) for row in connection.execute(newest)] == [
-            ("keys.rewrapped", {"ring_key": "k2", "rewrapped": total, "broken": 0}),
+            ("keys.rewrapped", {"ring_key": "k2", "rewrapped": total, "secrets": 0, "broken": 0}),
             ("keys.rewrap_started", {"ring_key": "k2", "outdated": {"k1": total}}),
         ]
 
