@@ -179,13 +179,13 @@ def decline_reason(database: Database, cancellation_id: str, reason_code: str | 
     )
 
 
-def _reason(case: Row[Any], attempt: DecisionAttempt) -> dict[str, str]:
+def _reason(case: Row[Any], attempt: DecisionAttempt) -> dict[str, dict[str, str]]:
     """What the notice says about why, in both languages; nothing unless the case was declined for a reason."""
     if attempt.reason_code is None:
         return {}
     policy = CancellationPolicy.model_validate(case.policy)
     reason = policy.decline_reason(attempt.reason_code)
-    return {} if reason is None else {"reason_en": reason.en, "reason_cs": reason.cs}
+    return {} if reason is None else {"reason": {"en": reason.en, "cs": reason.cs}}
 
 
 def _is_by_approver(attempt: DecisionAttempt) -> bool:

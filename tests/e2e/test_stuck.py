@@ -47,9 +47,9 @@ async def test_work_that_goes_on_is_not_stuck(inside: House) -> None:
 async def test_a_case_without_its_workflow_is_missing(inside: House) -> None:
     story = Story(inside.database, placed_at=datetime.now(UTC) - timedelta(hours=1)).buy()
 
-    [missing] = await _found(inside)
+    # On a busy machine the worker of this test may not have asked for work yet, which is found, too.
+    [missing] = [s for s in await _found(inside) if s.kind is StuckKind.WORKFLOW_MISSING]
 
-    assert missing.kind is StuckKind.WORKFLOW_MISSING
     assert missing.subject == purchase_workflow_id(story.order_id)
     assert "was never started" in missing.why
 

@@ -14,7 +14,7 @@ from integrations.notifier.words import WORDS
 from models.notice import NoticeKind
 from models.outbox import Recipient
 from models.outlook import Language
-from tests.fixtures.notices import FACTS, JANA, LETTERS, notice
+from tests.fixtures.notices import CZECH_JANA, FACTS, JANA, LETTERS, notice
 
 KEY_LIKE = "A1B2C-D3E4F-G5H6J-K7L8M-N9P0Q"
 LETTERS_OF_CASES = [
@@ -117,6 +117,15 @@ def test_a_note_is_announced_only_when_there_is_one() -> None:
     without = renderer.write(notice(NoticeKind.CANCELLATION_DECLINED, note_given=False), JANA)
     assert "left a note" in with_note.text
     assert "left no note" in without.text
+
+
+def test_a_decline_tells_its_reason_in_the_language_of_the_reader() -> None:
+    czech = renderer.write(notice(NoticeKind.CANCELLATION_DECLINED), CZECH_JANA)
+    assert "Uvedený důvod: Software se používá." in " ".join(czech.text.split())
+    older = notice(NoticeKind.CANCELLATION_DECLINED)
+    facts = {name: fact for name, fact in older.facts.items() if name != "reason"}
+    letter = renderer.write(older.model_copy(update={"facts": facts}), JANA)
+    assert "reason" not in letter.text
 
 
 def test_what_stays_is_told_when_only_some_units_went() -> None:
