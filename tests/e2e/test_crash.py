@@ -27,12 +27,12 @@ from storage.engine import Database
 from storage.key_import import add_keys
 from storage.policy import add_policies
 from storage.verify import verify
-from tests.factories import PER_LINE
+from tests.factories import PARTS, PER_LINE
 from tests.fixtures.counter import eventually
 from tests.fixtures.end_state import end_state, is_recorded, steps_of
 from tests.fixtures.ring import CIPHER
 from tests.fixtures.survivors import HURRIED, STORIES, Survivor
-from tests.fixtures.terms import two_people, undoable
+from tests.fixtures.terms import single_units, two_people, undoable
 from tests.fixtures.trouble import Trouble
 from tests.fixtures.victim import Victim, working
 from tests.fixtures.worker import unmanned
@@ -43,6 +43,7 @@ BEFORE, AFTER = "before", "after"
 FAILING = {"compensated": ("book_credit",)}
 ATTENTION = timedelta(seconds=15)
 AT_ONCE = 8
+SOON = {"remind_after": ["PT1S", "PT2S"], "escalate_after": "PT3S"}
 LAST_WORDS_S = 60
 MAY_WAIT = {"finalise_order"}
 """Steps that may look, conclude nothing and look again later: a worker can die at such a look too."""
@@ -112,9 +113,15 @@ def ground(
     monkeypatch.setattr(steps, "ATTENTION_AFTER", ATTENTION)
     with database.transaction() as connection:
         add_policies(
-            connection, [hurried_policy(), two_people(), undoable(approval={"undo_for": "PT1M"})]
+            connection,
+            [
+                hurried_policy(),
+                two_people(),
+                undoable(approval={"undo_for": "PT1M"}),
+                single_units(approval=SOON),
+            ],
         )
-        for sku in (PER_LINE, HURRIED):
+        for sku in (PER_LINE, HURRIED, PARTS):
             keys = [SecretStr(key) for key in sample_keys(sku, 100, seed=7)]
             lines = [KeyLine(row=n, sku=sku, product_key=key) for n, key in enumerate(keys)]
             at = datetime.now(UTC)
