@@ -47,7 +47,7 @@ SELECT e.id, e.sentence, n.id AS note_id, n.audience, n.text, u.name AS author, 
 FROM effects e
 LEFT JOIN ticket_notes n ON e.key = n.id || '/write_note'
 LEFT JOIN users u ON u.id = n.author_id
-LEFT JOIN decisions d ON e.key = d.cancellation_id || '/record_decision'
+LEFT JOIN decisions d ON d.id = e.result ->> 'decision_id' AND e.key LIKE '%/record_decision%'
 LEFT JOIN inbox i ON i.source = :desk AND i.resource_id = coalesce(n.id, d.id)
 WHERE e.order_id = :order_id AND e.cancellation_id = :case_id AND e.id > :told_effect
 ORDER BY e.id

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from integrations.ticket_desk.request_tracker import DESK
-from tests.factories import APPROVER, BOTH, BUYER, OTHER_APPROVER, SEVERAL
+from tests.factories import APPROVER, BOTH, BUYER, OTHER_APPROVER, SEVERAL, UNDOABLE
 from tests.fixtures.bridge import Bridge
 
 pytestmark = pytest.mark.rt
@@ -86,6 +86,24 @@ async def test_two_people_agree_one_after_the_other(bridge: Bridge) -> None:
     await bridge.act("carol", await bridge.approval(case["ticket_id"], 3), Status="resolved")
     await bridge.stack.case(case["id"], "completed")
     await bridge.status(case["rt"], "resolved")
+    bridge.stack.assert_book_is_right()
+
+
+async def test_an_approval_taken_back_here_is_asked_for_again_there(bridge: Bridge) -> None:
+    case = await bridge.case(bridge.stack.story(sku=UNDOABLE, quantity=1).buy())
+    await bridge.act("bob", case["approval"], Status="resolved")
+    await bridge.stack.case(case["id"], "approved")
+    with bridge.stack.database.reading() as connection:
+        decision_id = connection.exec_driver_sql("SELECT id FROM decisions").scalar_one()
+    path = f"/tickets/{case['ticket_id']}/decisions/{decision_id}/undo"
+    assert (await bridge.stack.caller(APPROVER).post(path)).status == 201
+
+    second = await bridge.approval(case["ticket_id"], 2)
+    said = await bridge.act("carol", case["rt"], Status="resolved")
+    assert "unresolved dependencies" in " ".join(said)
+    await bridge.act("carol", second, Status="rejected")
+    await bridge.stack.case(case["id"], "declined")
+    await bridge.status(case["rt"], "rejected")
     bridge.stack.assert_book_is_right()
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from models.decision import Verdict
 from models.errors import NotFound
 from models.inbox import InboxItem
 from models.outside_ticket import ChangeKind, DeskPerson, OutsideAuthor, OutsideChange
@@ -15,20 +16,22 @@ from storage.case import load_case
 from storage.desk_person import forget_person, list_people, name_person, user_behind
 from storage.engine import Database
 from storage.outside_change import cursor_of, new_ones
+from storage.policy import add_policies
 from storage.principal import principal_of
 from storage.ticket_note import write_note
 from storage.ticket_view import find_ticket
 from storage.verify import verify
-from tests.factories import APPROVER, BUYER, OPERATOR, OTHER_APPROVER, Story
+from tests.factories import APPROVER, BUYER, OPERATOR, OTHER_APPROVER, PER_LINE, UNDOABLE, Story
 from tests.fixtures.outside import DESK, note_there, open_outside, take
+from tests.fixtures.terms import undoable
 
 
 class Copy:
     """A waiting case with its copy, number 7, and approval 71."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sku: str = PER_LINE) -> None:
         self.database = database
-        self.story = Story(database).buy().request()
+        self.story = Story(database, sku=sku, quantity=1).buy().request()
         self.at = self.story.at
         with database.reading() as connection:
             self.ticket_id: str = load_case(connection, self.story.cancellation_id).ticket_id
@@ -125,6 +128,30 @@ def test_what_happens_to_a_case_is_told_once_in_order(copy: Copy) -> None:
     outside_ticket.record_in_step(copy.database, copy.ticket_id, copy.at, closed=False)
     assert outside_ticket.claim_due(copy.database, DESK, copy.story.at) is None
     assert verify(copy.database, copy.story.at).breaches == ()
+
+
+def test_each_round_of_a_case_is_told_with_its_own_reason_and_asks_anew(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        add_policies(connection, [undoable()])
+    copy = Copy(database, UNDOABLE).open()
+    copy.story.decide().undo()
+    work = outside_ticket.claim_due(database, DESK, copy.story.at)
+    assert work is not None
+    assert (work.spent_approval, work.question) == (None, None), "the open one still asks"
+    copy.story.decide(Verdict.DECLINED, OTHER_APPROVER)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE decisions DISABLE TRIGGER USER")
+        connection.execute(text("UPDATE decisions SET note = verdict || ' for a reason'"))
+    work = outside_ticket.claim_due(database, DESK, copy.story.at + outside_ticket.LEASE)
+    assert work is not None
+    assert [one.message.text for one in work.tellings if one.message] == [
+        "The cancellation was approved.\napproved for a reason",
+        "The approval was taken back; the case waits for a decision again.",
+        "The cancellation was declined.\ndeclined for a reason",
+    ]
+    assert work.spent_approval == "71"
 
 
 def test_a_desk_that_refuses_is_tried_again_and_the_reason_is_shown_to_staff_only(
