@@ -71,6 +71,9 @@ class AttachmentDesk:
             uploaded_at=receipt.received_at,
         )
         kept = self._keep(new, upload.stream, principal)
+        if not receipt.first:
+            # It may have been withdrawn since its first try, and now its bytes have come again.
+            self.discard(LeftBehind(attachment_id=new.id, sha256=new.sha256))
         if kept.audience is not audience:
             raise Invalid(
                 "idempotency_key_reused",

@@ -183,6 +183,16 @@ async def test_only_its_uploader_or_staff_withdraws(portal: Portal, ticket_id: s
     assert shelved(portal) == []
 
 
+async def test_a_repeat_brings_nothing_back(portal: Portal, ticket_id: str) -> None:
+    added = (await attach(portal, ticket_id, b"hello", key="same")).json()
+    await portal.post(path(ticket_id, added["id"]) + "/withdrawal", None, BUYER)
+
+    again = await attach(portal, ticket_id, b"hello", key="same")
+
+    assert (again.status_code, again.json()) == (201, added)
+    assert shelved(portal) == []
+
+
 async def test_what_a_crash_left_is_swept_and_nothing_else(portal: Portal, ticket_id: str) -> None:
     """Bytes whose row never came: the receipt, written before them, tells where they lie."""
     desk = portal.state.attachments
