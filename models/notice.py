@@ -40,12 +40,16 @@ class NoticeKind(StrEnum):
 
 
 class OutboxStatus(StrEnum):
-    """pending → sent, skipped by the reader's own choice, or failed after the last try (shown, never silent)."""
+    """pending → sent, skipped by the reader's own choice, or failed after the last try; sent → bounced if it came back.
+
+    What did not arrive is shown, and an operator may have it sent again.
+    """
 
     PENDING = "pending"
     SENT = "sent"
     SKIPPED = "skipped"
     FAILED = "failed"
+    BOUNCED = "bounced"
 
 
 class Channel(StrEnum):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from models.base import Message, Value
+from models.notice import OutboxStatus
 from models.notification import group_of
 from models.outlook import Language
 
@@ -42,6 +43,23 @@ class DueNotice(Value):
     def is_unwanted(self) -> bool:
         """Whether its reader chose not to be told such things."""
         return group_of(self.kind) in self.off
+
+
+class SentNotice(Value):
+    """A mail as people see it beside its case: to whom, and how it went; a name, never an address."""
+
+    id: str
+    number: int
+    kind: str
+    recipient_id: str | None
+    recipient_name: str | None
+    status: OutboxStatus
+    attempts: int
+    written_at: AwareDatetime
+    next_attempt_at: AwareDatetime | None = Field(description="While it waits to be sent.")
+    sent_at: AwareDatetime | None
+    bounced_at: AwareDatetime | None
+    last_error: str | None = Field(description="Why the last try did not reach its reader.")
 
 
 class DeliveryReport(Message):

@@ -26,6 +26,7 @@ class StuckKind(StrEnum):
     EVENT_PARKED = "event_parked"
     MAIL_WAITING = "mail_waiting"
     MAIL_FAILED = "mail_failed"
+    MAIL_BOUNCED = "mail_bounced"
 
 
 class Stuck(Value):

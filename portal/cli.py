@@ -18,6 +18,7 @@ from models.stack import StackError
 from portal.commands import (
     attachment,
     bench,
+    bounce,
     calendar,
     catalogue,
     demo,
@@ -65,6 +66,7 @@ app.add_typer(verify.app)
 app.add_typer(stuck.app)
 app.add_typer(ticket.app)
 app.add_typer(attachment.app)
+app.add_typer(bounce.app)
 app.add_typer(calendar.app)
 app.add_typer(ledger.app)
 app.add_typer(statement.app)

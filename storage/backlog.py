@@ -25,7 +25,7 @@ class Backlog(NamedTuple):
 def read_backlog(database: Database) -> Backlog:
     """Only what is unfinished is counted: finished rows stay for ever, and counting them would take longer each day."""
     unfinished = (InboxStatus.RECEIVED, InboxStatus.PARKED)
-    unsent = (OutboxStatus.PENDING, OutboxStatus.FAILED)
+    unsent = (OutboxStatus.PENDING, OutboxStatus.FAILED, OutboxStatus.BOUNCED)
     received = (
         select(_inbox.c.status, func.count(), func.min(_inbox.c.received_at))
         .where(_inbox.c.status.in_(unfinished))

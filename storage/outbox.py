@@ -96,14 +96,18 @@ def record_failure(
     """State why the mail did not go out, and plan the next try or give up; answers where the mail stands now."""
     with database.transaction() as connection:
         row = connection.execute(
-            select(_outbox.c.status, _outbox.c.created_at, _outbox.c.attempts)
+            select(
+                _outbox.c.status,
+                func.coalesce(_outbox.c.resent_at, _outbox.c.created_at).label("queued_at"),
+                _outbox.c.attempts,
+            )
             .where(_outbox.c.id == notice_id)
             .with_for_update()
         ).one()
         # A sender that lost its lease may report late: what was sent meanwhile stays sent.
         if row.status != OutboxStatus.PENDING:
             return OutboxStatus(row.status)
-        retry_at = None if permanent else next_attempt(row.created_at, row.attempts, at)
+        retry_at = None if permanent else next_attempt(row.queued_at, row.attempts, at)
         status = OutboxStatus.PENDING if retry_at else OutboxStatus.FAILED
         connection.execute(
             update(_outbox)

@@ -96,9 +96,9 @@ FROM inbox WHERE status = 'parked' AND received_at <= :now - :age
     Wait(
         kind=StuckKind.MAIL_WAITING,
         sql="""
-SELECT id AS subject, created_at AS since,
+SELECT id AS subject, coalesce(resent_at, created_at) AS since,
        format('%s, tried %s times, next try at %s', kind, attempts, next_attempt_at) AS why
-FROM outbox WHERE channel = 'mail' AND status = 'pending' AND created_at < :now - :age
+FROM outbox WHERE channel = 'mail' AND status = 'pending' AND coalesce(resent_at, created_at) < :now - :age
 """,
         remedy="See that the workflow `outbox` runs and that the mail server takes mail.",
         age=timedelta(minutes=15),
@@ -106,11 +106,21 @@ FROM outbox WHERE channel = 'mail' AND status = 'pending' AND created_at < :now 
     Wait(
         kind=StuckKind.MAIL_FAILED,
         sql="""
-SELECT id AS subject, created_at AS since, format('%s to %s, given up', kind, recipient_id) AS why
+SELECT id AS subject, created_at AS since,
+       format('%s to %s, given up: %s', kind, recipient_id, last_error) AS why
 FROM outbox
 WHERE channel = 'mail' AND status = 'failed' AND created_at BETWEEN :now - interval '7 days' AND :now - :age
 """,
-        remedy="Correct the recipient's address and tell them by another way; mails are shown here for a week.",
+        remedy="Correct the reader's address, then POST /api/v1/notices/{id}/resend; shown for a week.",
+    ),
+    Wait(
+        kind=StuckKind.MAIL_BOUNCED,
+        sql="""
+SELECT id AS subject, bounced_at AS since, format('%s to %s: %s', kind, recipient_id, last_error) AS why
+FROM outbox
+WHERE status = 'bounced' AND bounced_at BETWEEN :now - interval '7 days' AND :now - :age
+""",
+        remedy="Correct the reader's address, then POST /api/v1/notices/{id}/resend; shown for a week.",
     ),
 )
 

@@ -16,6 +16,7 @@ from storage.invariants.decision import DECISIONS
 from storage.invariants.delivery import DELIVERIES
 from storage.invariants.download import DOWNLOADS
 from storage.invariants.ledger import LEDGER
+from storage.invariants.notice import NOTICES
 from storage.invariants.order import ORDERS
 from storage.invariants.outside_ticket import OUTSIDE_TICKETS
 from storage.invariants.product_key import PRODUCT_KEYS
@@ -56,6 +57,7 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
             *TICKETS,
             *ATTACHMENTS,
             *RECORDS,
+            *NOTICES,
             *STATEMENTS,
             *DECISIONS,
             *SESSIONS,

@@ -18,9 +18,13 @@ TransferEncoding = Literal["8bit", "quoted-printable"]
 
 
 class Letter(Value):
-    """One mail to one person; all of it is fixed by the outbox row, so that a second sending is the same mail."""
+    """One mail to one person; all of it is fixed by the outbox row, so that a second sending is the same mail.
+
+    Letters of one `thread` stand together in a mail program, as if they answered the thing that they are about.
+    """
 
     message_id: Identifier
+    thread: Identifier | None = None
     number: int = Field(ge=0)
     kind: NoticeKind
     language: Language
@@ -35,11 +39,15 @@ class Letter(Value):
 def compose(letter: Letter, sender: str, encoding: TransferEncoding) -> EmailMessage:
     """The letter as text with an HTML alternative; header values that hold a line break cannot be set."""
     message = EmailMessage(policy=SMTP)
+    domain = domain_of(sender)
     message["From"] = sender
     message["To"] = Address(display_name=letter.to_name, addr_spec=letter.to)
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.written_at)
-    message["Message-ID"] = f"<{letter.message_id}@{domain_of(sender)}>"
+    message["Message-ID"] = f"<{letter.message_id}@{domain}>"
+    if letter.thread is not None:
+        message["In-Reply-To"] = message["References"] = f"<{letter.thread}@{domain}>"
+    message["List-Id"] = f"Keydesk <notices.{domain}>"
     message["Content-Language"] = letter.language
     message["Auto-Submitted"] = "auto-generated"
     message["X-Keydesk-Notice"] = letter.kind

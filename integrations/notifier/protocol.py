@@ -1,9 +1,13 @@
 """The seam for telling people: something that takes a letter, or says why it did not."""
 
+import re
 from typing import Protocol
 
 from integrations.notifier.letter import Letter
 from models.errors import KeydeskError
+
+ENHANCED_CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+"""The part of a mail server's answer that may be shown (RFC 3463); its words may repeat the reader's address."""
 
 
 class NotifierError(KeydeskError):

@@ -56,6 +56,7 @@ class Renderer:
         context["subject"] = subject
         return Letter(
             message_id=notice.id,
+            thread=notice.facts.get("ticket_id") or notice.order_id,
             number=notice.number,
             kind=kind,
             language=reading.language,

@@ -1,7 +1,6 @@
 """Letters by SMTP, and which of a mail server's answers mean never."""
 
 import asyncio
-import re
 import ssl
 from contextlib import suppress
 
@@ -15,11 +14,15 @@ from aiosmtplib.errors import (
 )
 
 from integrations.notifier.letter import Letter, compose, domain_of
-from integrations.notifier.protocol import LetterDelayed, LetterRefused, NotifierError
+from integrations.notifier.protocol import (
+    ENHANCED_CODE,
+    LetterDelayed,
+    LetterRefused,
+    NotifierError,
+)
 
-_PERMANENT = 500
+_PERMANENT = range(500, 600)
 _GOODBYE_S = 2.0
-_ENHANCED_CODE = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class SmtpNotifier:
@@ -92,12 +95,12 @@ def _verdict(error: SMTPException) -> NotifierError:
         return LetterDelayed(f"The mail server cannot be used: {type(reason).__name__}.")
     sentence = f"The mail server answered {_code(reason)} ({type(reason).__name__})."
     about_letter = isinstance(reason, SMTPRecipientRefused | SMTPDataError)
-    if about_letter and reason.code >= _PERMANENT:
+    if about_letter and reason.code in _PERMANENT:
         return LetterRefused(sentence)
     return LetterDelayed(sentence)
 
 
 def _code(reason: SMTPResponseException) -> str:
     """The numbers of the answer; its words may repeat the recipient's address."""
-    enhanced = _ENHANCED_CODE.search(reason.message)
+    enhanced = ENHANCED_CODE.search(reason.message)
     return f"{reason.code} {enhanced.group()}" if enhanced else str(reason.code)

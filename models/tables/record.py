@@ -99,6 +99,7 @@ class OutboxRow(Row, table=True):
             "channel = 'mail' OR (order_id IS NULL) = (customer_id IS NULL)",
             name="of_an_order",
         ),
+        CheckConstraint("(status = 'bounced') = (bounced_at IS NOT NULL)", name="bounced"),
         CheckConstraint(
             "num_nulls(feed_position, subject, subject_sequence) IN (0, 3)", name="placed_whole"
         ),
@@ -107,6 +108,7 @@ class OutboxRow(Row, table=True):
             "next_attempt_at",
             postgresql_where="status = 'pending' AND channel = 'mail'",
         ),
+        Index("ix_outbox_mails", "order_id", postgresql_where="channel = 'mail'"),
         Index(
             "ix_outbox_unplaced",
             "sequence",
@@ -129,6 +131,8 @@ class OutboxRow(Row, table=True):
     attempts: int = 0
     next_attempt_at: datetime = Field(sa_type=INSTANT)
     sent_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    bounced_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    resent_at: datetime | None = Field(default=None, sa_type=INSTANT)
     last_error: str | None = Field(default=None, sa_type=TEXT)
     feed_position: int | None = Field(default=None, sa_type=AMOUNT, unique=True)
     subject: str | None = Field(default=None, sa_type=TEXT)

@@ -84,7 +84,7 @@ SELECT o.id AS subject, format('%s, written at %s, due at %s, %s attempts',
                                o.kind, o.created_at, o.next_attempt_at, o.attempts) AS detail
 FROM outbox o
 WHERE o.channel = 'mail' AND o.status = 'pending'
-  AND (o.next_attempt_at < :now - :age OR o.created_at < :now - interval '4 days')
+  AND (o.next_attempt_at < :now - :age OR coalesce(o.resent_at, o.created_at) < :now - interval '4 days')
 """,
         age=timedelta(hours=1),
     ),
@@ -180,7 +180,7 @@ WHERE NOT EXISTS (
       AND e.id = split_part(o.dedupe_key, '/', 1))
 UNION ALL
 SELECT o.id, format('%s, sent at %s', o.status, coalesce(o.sent_at::text, 'no time'))
-FROM outbox o WHERE (o.status = 'sent') <> (o.sent_at IS NOT NULL)
+FROM outbox o WHERE (o.status IN ('sent', 'bounced')) <> (o.sent_at IS NOT NULL)
 """,
     ),
 )

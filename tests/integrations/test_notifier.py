@@ -90,6 +90,16 @@ async def test_what_arrives_is_what_was_written(post: Post, kind: NoticeKind) ->
     assert not message.defects
 
 
+def test_letters_of_one_case_stand_together_in_a_mail_program() -> None:
+    case, order = letter(NoticeKind.APPROVAL_NEEDED), letter(NoticeKind.ORDER_FULFILLED)
+    for sent, root in ((case, "tkt_1"), (order, "ord_1")):
+        message = compose(sent, SENDER, "8bit")
+        assert message["In-Reply-To"] == message["References"] == f"<{root}@keydesk.example>"
+        assert message["List-Id"] == "Keydesk <notices.keydesk.example>"
+    alone = compose(case.model_copy(update={"thread": None}), SENDER, "8bit")
+    assert alone["References"] is None
+
+
 async def test_the_same_message_twice_is_one_message(post: Post) -> None:
     await post.notifier.send(letter())
     await post.notifier.send(letter())

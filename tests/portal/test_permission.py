@@ -28,7 +28,7 @@ from tests.factories import (
     PLACED_AT,
     Story,
 )
-from tests.fixtures.bodies import STRANGE_ID, attachment_id, body_for, endpoint_ids
+from tests.fixtures.bodies import STRANGE_ID, attachment_id, body_for, endpoint_ids, notice_id
 from tests.fixtures.browser import OWN as OWN_FORM
 from tests.fixtures.browser import browsing
 from tests.fixtures.closing import close_statements, typeset_all
@@ -130,6 +130,7 @@ async def _ids(portal: Portal, story: Story, customer: str, buyer: str) -> dict[
         ],
         **await endpoint_ids(portal, buyer),
         "attachment_id": attachment_id(portal, case["ticket_id"], buyer),
+        "notice_id": notice_id(portal, story.order_id),
         "decision_id": STRANGE_ID,
         "delegation_id": STRANGE_ID,
         "sku": "DG7GMGF0D5RK:0004",

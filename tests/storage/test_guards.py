@@ -13,6 +13,7 @@ from tests.storage.guards.delegation import DELEGATIONS
 from tests.storage.guards.delivery import DELIVERIES
 from tests.storage.guards.download import DOWNLOADS
 from tests.storage.guards.money import MONEY
+from tests.storage.guards.notice import NOTICES
 from tests.storage.guards.outside_ticket import OUTSIDE_TICKETS
 from tests.storage.guards.product_key import KEYS
 from tests.storage.guards.replacement import REPLACEMENTS
@@ -34,6 +35,7 @@ GUARDS = {
         ("replacement", REPLACEMENTS),
         ("another tenant", TENANTS),
         ("statement", STATEMENTS),
+        ("notice", NOTICES),
         ("outside ticket", OUTSIDE_TICKETS),
         ("session", SESSIONS),
         ("undo", UNDOS),

@@ -14,6 +14,7 @@ from tests.storage.corruptions.decision import DECISIONS
 from tests.storage.corruptions.delivery import DELIVERIES
 from tests.storage.corruptions.download import DOWNLOADS
 from tests.storage.corruptions.money import MONEY
+from tests.storage.corruptions.notice import NOTICES
 from tests.storage.corruptions.order import ORDERS
 from tests.storage.corruptions.outside_ticket import OUTSIDE_TICKETS
 from tests.storage.corruptions.product_key import KEYS
@@ -37,6 +38,7 @@ CORRUPTIONS = (
     *TICKETS,
     *ATTACHMENTS,
     *RECORDS,
+    *NOTICES,
     *DELIVERIES,
     *REVOCATIONS,
     *STATEMENTS,
