@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,8 @@ from sqlalchemy import text, update
 from sqlalchemy.exc import OperationalError
 from temporalio.testing import ActivityEnvironment
 
-from activities.outbox import OutboxActivities
 from integrations.notifier.directory import DirectoryNotifier
-from integrations.notifier.protocol import LetterDelayed, LetterRefused, Notifier
-from integrations.notifier.render import Renderer
+from integrations.notifier.protocol import LetterDelayed, LetterRefused
 from models.notice import NoticeKind, OutboxStatus
 from models.outbox import DeliveryReport
 from models.tables.column import table
@@ -25,35 +23,11 @@ from storage.engine import Database
 from storage.outbox import pending_count
 from tests.fixtures.mail import Recorder
 from tests.fixtures.notices import FACTS, outbox_row, queue
-
-LONG_AGO = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def activities(database: Database, notifier: Notifier, run_s: float = 1.0) -> OutboxActivities:
-    return OutboxActivities(
-        database,
-        notifier,
-        Renderer("https://keydesk.example"),
-        run_for=timedelta(seconds=run_s),
-        poll_every=timedelta(milliseconds=50),
-    )
-
-
-async def deliver(database: Database, notifier: Notifier, run_s: float = 1.0) -> DeliveryReport:
-    return await ActivityEnvironment().run(activities(database, notifier, run_s).deliver_notices)
+from tests.fixtures.outbox import LONG_AGO, activities, deliver, due_now
 
 
 def files(directory: Path) -> list[Path]:
     return sorted(directory.glob("*"))
-
-
-def due_now(database: Database) -> None:
-    """Let every waiting mail be due, as if its lease or its wait had passed."""
-    with database.transaction() as connection:
-        connection.execute(
-            text("UPDATE outbox SET next_attempt_at = :at WHERE status = 'pending'"),
-            {"at": LONG_AGO},
-        )
 
 
 async def test_one_mail_of_each_kind_is_sent_and_recorded(
