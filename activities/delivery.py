@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from temporalio import activity
 
@@ -23,6 +25,12 @@ _REPORTS = {
     DeliveryStatus.PENDING: DeliveryReport(postponed=1),
     DeliveryStatus.GIVEN_UP: DeliveryReport(failed=1),
 }
+
+
+class _Outcome(NamedTuple):
+    answer: Answer | None
+    error: str | None
+    record: Callable[[Database, DueDelivery, DeliveryAttempt, datetime], DeliveryStatus]
 
 
 class DeliveryActivities:
@@ -61,7 +69,7 @@ class DeliveryActivities:
     async def _deliver(self, due: DueDelivery) -> DeliveryReport:
         """One attempt; whatever came of it is recorded, and keeps no other from going out."""
         started_at, began = datetime.now(UTC), time.monotonic()
-        answer, error = await self._post(due, started_at)
+        answer, error, record = await self._post(due, started_at)
         attempt = DeliveryAttempt(
             number=due.attempt,
             started_at=started_at,
@@ -70,13 +78,11 @@ class DeliveryActivities:
             error=error,
             answer=presentable(answer.head) if answer else None,
         )
-        status = await asyncio.to_thread(
-            delivery.record_attempt, self._database, due, attempt, datetime.now(UTC)
-        )
+        status = await asyncio.to_thread(record, self._database, due, attempt, datetime.now(UTC))
         return _REPORTS[status]
 
-    async def _post(self, due: DueDelivery, at: datetime) -> tuple[Answer | None, str | None]:
-        """What was answered, and why that is no delivery."""
+    async def _post(self, due: DueDelivery, at: datetime) -> _Outcome:
+        """What was answered, why that is no delivery, and how to record it: a fault of ours is not the endpoint's."""
         try:
             signers = [
                 self._cipher.open(secret.sealed, secret.id, due.endpoint_id)
@@ -85,10 +91,12 @@ class DeliveryActivities:
             body = due.event.body()
             headers = signed_headers(due.event.id, body, at, signers)
             answer = await self._sender.send(due.url, headers, body)
-        except (SendingFailed, CipherError) as failure:
-            return None, failure.message
+        except SendingFailed as failure:
+            return _Outcome(None, failure.message, delivery.record_attempt)
         except Exception as fault:
             # A mended release may know better; the words of a fault may hold what must not be kept.
             activity.logger.error("Delivery %s failed: %s", due.id, type(fault).__name__)
-            return None, f"A fault of ours kept it from being sent: {type(fault).__name__}."
-        return answer, problem_of(answer.status_code)
+            reason = fault.code if isinstance(fault, CipherError) else type(fault).__name__
+            error = f"A fault of ours kept it from being sent: {reason}."
+            return _Outcome(None, error, delivery.record_fault)
+        return _Outcome(answer, problem_of(answer.status_code), delivery.record_attempt)

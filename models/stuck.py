@@ -24,6 +24,7 @@ class StuckKind(StrEnum):
     APPROVAL_OVERDUE = "approval_overdue"
     EVENT_WAITING = "event_waiting"
     EVENT_PARKED = "event_parked"
+    DELIVERY_WAITING = "delivery_waiting"
     MAIL_WAITING = "mail_waiting"
     MAIL_FAILED = "mail_failed"
     MAIL_BOUNCED = "mail_bounced"

@@ -22,6 +22,8 @@ from storage.event import end_of_feed, event_of, place_new
 
 LEASE = timedelta(minutes=1)
 """How long a claim holds; longer than any one attempt, so that no two processes send one event at a time."""
+FAULT_PAUSE = timedelta(minutes=5)
+"""How long a delivery waits that a fault of ours kept from leaving; operators see it among what is stuck."""
 AT_ONCE = 4
 """How many deliveries one endpoint gets at a time; one while it fails."""
 
@@ -159,6 +161,28 @@ def record_attempt(
         if attempt.error is None:
             return _delivered(connection, endpoint, delivery, at)
         return _failed(connection, endpoint, delivery, attempt, at)
+
+
+def record_fault(
+    database: Database, due: DueDelivery, attempt: DeliveryAttempt, at: datetime
+) -> DeliveryStatus:
+    """Keep an attempt that never left the house: it spends no try, and says nothing of the endpoint."""
+    with database.transaction("record_attempt") as connection:
+        delivery = connection.execute(
+            select(deliveries).where(deliveries.c.id == due.id).with_for_update(key_share=True)
+        ).one()
+        connection.execute(insert(_attempts).values(delivery_id=due.id, **dict(attempt)))
+        if delivery.attempts != due.attempt or delivery.status != DeliveryStatus.PENDING:
+            return DeliveryStatus(delivery.status)
+        _set(
+            connection,
+            delivery.id,
+            tries=delivery.tries - 1,
+            first_tried_at=delivery.first_tried_at if delivery.tries > 1 else None,
+            next_attempt_at=at + FAULT_PAUSE,
+            leased_until=None,
+        )
+    return DeliveryStatus.PENDING
 
 
 def _delivered(

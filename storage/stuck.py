@@ -94,6 +94,18 @@ FROM inbox WHERE status = 'parked' AND received_at <= :now - :age
         remedy="Mend what the code names, then set the event to received again (docs/runbook.md).",
     ),
     Wait(
+        kind=StuckKind.DELIVERY_WAITING,
+        sql="""
+SELECT e.id AS subject, min(d.status_at) AS since, format('%s events wait for an endpoint that fails in nothing',
+                                                          count(*)) AS why
+FROM deliveries d JOIN endpoints e ON e.id = d.endpoint_id
+WHERE d.status = 'pending' AND d.status_at < :now - :age AND e.status = 'active' AND e.failures = 0
+GROUP BY e.id
+""",
+        remedy="See that the workflow `deliveries` runs; its log says what fault of ours keeps them here.",
+        age=timedelta(minutes=15),
+    ),
+    Wait(
         kind=StuckKind.MAIL_WAITING,
         sql="""
 SELECT id AS subject, coalesce(resent_at, created_at) AS since,

@@ -16,11 +16,13 @@ from integrations.webhook.signing import new_secret
 from models.delivery import DeliveryAttempt, DeliveryStatus
 from models.outbox import DeliveryReport
 from models.outgoing import OUTGOING_DATA, OutgoingType
+from models.stuck import StuckKind
 from models.tables.column import table
 from models.tables.delivery import DeliveryAttemptRow
 from storage.endpoint import rotate
 from storage.engine import Database
 from storage.event import read_feed
+from storage.stuck import waiting
 from tests.factories import Story
 from tests.fixtures.endpoints import (
     INTEGRATOR,
@@ -206,17 +208,26 @@ async def test_while_a_secret_is_changed_both_sign(database: Database, receiver:
     Webhook(last).verify(receiver.got[-1].body, receiver.got[-1].headers)
 
 
-async def test_a_seal_that_does_not_open_is_a_failed_attempt_and_nothing_is_sent(
+async def test_a_seal_that_does_not_open_is_no_failure_of_the_endpoint_and_nothing_is_sent(
     database: Database, receiver: Receiver
 ) -> None:
     endpoint_id = register(database, receiver.url(), at=now())
     Story(database).buy()
     with database.transaction() as connection:
         connection.execute(text("UPDATE endpoint_secrets SET wrapped_key = '\\x00'"))
+
     assert await deliver(database) == DeliveryReport(postponed=1)
+
     (row,) = deliveries_of(database, endpoint_id)
-    assert "does not open" in (attempts_of(database, row["id"])[0].error or "")
+    (attempt,) = attempts_of(database, row["id"])
+    assert attempt.error == "A fault of ours kept it from being sent: seal_broken."
+    assert (row["status"], row["tries"], row["first_tried_at"]) == ("pending", 0, None)
     assert receiver.got == []
+    endpoint = endpoint_row(database, endpoint_id)
+    assert (endpoint["status"], endpoint["failures"]) == ("active", 0)
+    with database.reading() as connection:
+        found = waiting(connection, now() + timedelta(hours=1))
+    assert endpoint_id in {s.subject for s in found if s.kind is StuckKind.DELIVERY_WAITING}
 
 
 async def test_a_fault_of_ours_stays_with_its_delivery_and_tells_no_values(
