@@ -1,13 +1,13 @@
 """Delivery of queued mails: one long activity that sends what is due, while it lives."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 from jinja2 import UndefinedError
 from pydantic import ValidationError
 from temporalio import activity
 
+from activities.round import Round
 from integrations.notifier.protocol import Notifier, NotifierError
 from integrations.notifier.render import Renderer
 from models.notice import OutboxStatus
@@ -17,7 +17,6 @@ from storage.engine import Database
 from storage.invitation import Marker, invitation_token
 
 _AT_ONCE = 8
-_LAST_WORDS_S = 3.0
 _SENT = DeliveryReport(sent=1)
 _POSTPONED = DeliveryReport(postponed=1)
 _FAILED = DeliveryReport(failed=1)
@@ -44,42 +43,17 @@ class OutboxActivities:
         self._notifier = notifier
         self._renderer = renderer
         self._marker = marker
-        self._run_for_s = run_for.total_seconds()
-        self._poll_every_s = poll_every.total_seconds()
+        self._round = Round(
+            self._claim, self._deliver, at_once=_AT_ONCE, run_for=run_for, poll_every=poll_every
+        )
 
     @activity.defn
     async def deliver_notices(self) -> DeliveryReport:
         """Send what is due and what becomes due, for some minutes or until this worker stops."""
-        ends_at = time.monotonic() + self._run_for_s
-        sending: set[asyncio.Task[DeliveryReport]] = set()
-        report = DeliveryReport()
-        try:
-            while time.monotonic() < ends_at and not activity.is_worker_shutdown():
-                activity.heartbeat(report)
-                sending |= await self._claim(_AT_ONCE - len(sending))
-                done, sending = await self._pause(sending)
-                report = _add(report, done)
-        finally:
-            done = await _finish(sending)
-        return _add(report, done)
+        return await self._round.run()
 
-    async def _claim(self, free: int) -> set[asyncio.Task[DeliveryReport]]:
-        """Take no more than can be sent at once: a lease must not run out in a queue."""
-        if free == 0:
-            return set()
-        due = await asyncio.to_thread(outbox.claim_due, self._database, datetime.now(UTC), free)
-        return {asyncio.create_task(self._deliver(notice)) for notice in due}
-
-    async def _pause(
-        self, sending: set[asyncio.Task[DeliveryReport]]
-    ) -> tuple[set[asyncio.Task[DeliveryReport]], set[asyncio.Task[DeliveryReport]]]:
-        """Until something is sent, or it is time to look for more."""
-        if not sending:
-            await asyncio.sleep(self._poll_every_s)
-            return set(), set()
-        return await asyncio.wait(
-            sending, timeout=self._poll_every_s, return_when=asyncio.FIRST_COMPLETED
-        )
+    async def _claim(self, free: int) -> tuple[DueNotice, ...]:
+        return await asyncio.to_thread(outbox.claim_due, self._database, datetime.now(UTC), free)
 
     async def _deliver(self, notice: DueNotice) -> DeliveryReport:
         """One mail; whatever keeps it from going out is recorded with it and stops no other."""
@@ -118,25 +92,6 @@ class OutboxActivities:
             at=datetime.now(UTC),
         )
         return _FAILED if status is OutboxStatus.FAILED else _POSTPONED
-
-
-async def _finish(sending: set[asyncio.Task[DeliveryReport]]) -> set[asyncio.Task[DeliveryReport]]:
-    """Let what is on its way arrive; what takes too long is due again when its lease ends."""
-    if not sending:
-        return set()
-    done, late = await asyncio.wait(sending, timeout=_LAST_WORDS_S)
-    for task in late:
-        task.cancel()
-    for task in done:
-        task.exception()  # seen, so that asyncio does not complain when nobody asks for the result
-    return done
-
-
-def _add(report: DeliveryReport, done: set[asyncio.Task[DeliveryReport]]) -> DeliveryReport:
-    """A mail whose fate could not be recorded raises here: then the book is away, and we try later."""
-    for task in done:
-        report += task.result()
-    return report
 
 
 def _unwritable(notice: DueNotice, error: Exception) -> str:

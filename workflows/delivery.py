@@ -1,61 +1,39 @@
 """DeliveryWorkflow: one life that keeps the delivery of events to endpoints going, whatever happens to workers."""
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import DeliveryActivities
     from models.outbox import DeliveryReport
-
-_ROUND_TIMEOUT = timedelta(minutes=15)
-_HEARTBEAT_TIMEOUT = timedelta(seconds=10)
-_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(minutes=1),
-)
-_ROUNDS_PER_RUN = 200
-_NOTHING_YET = DeliveryReport()
+    from workflows.options import ROUND_HEARTBEAT, ROUND_RETRY, ROUND_TIMEOUT
+    from workflows.sending import NOTHING_YET, Sending
 
 
 @workflow.defn
-class DeliveryWorkflow:
+class DeliveryWorkflow(Sending):
     """Round after round of delivering; each round is one activity that shows its failures in the Temporal UI."""
 
     @workflow.init
-    def __init__(self, so_far: DeliveryReport = _NOTHING_YET) -> None:
-        self._report = so_far
+    def __init__(self, so_far: DeliveryReport = NOTHING_YET) -> None:
+        super().__init__(so_far)
 
     @workflow.run
-    async def run(self, so_far: DeliveryReport = _NOTHING_YET) -> None:
-        """Deliver for ever; the history is cut now and then, the counts go on."""
+    async def run(self, so_far: DeliveryReport = NOTHING_YET) -> None:
+        """For ever."""
         del so_far
-        for _ in range(_ROUNDS_PER_RUN):
-            self._tell()
-            self._report += await self._round()
-            if workflow.info().is_continue_as_new_suggested():
-                break
-        workflow.continue_as_new(self._report)
-
-    @workflow.query
-    def status(self) -> DeliveryReport:
-        """How the attempts of all finished rounds went."""
-        return self._report
+        await self._send_for_ever()
 
     async def _round(self) -> DeliveryReport:
         return await workflow.execute_activity_method(
             DeliveryActivities.deliver_events,
-            start_to_close_timeout=_ROUND_TIMEOUT,
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-            retry_policy=_RETRY,
+            start_to_close_timeout=ROUND_TIMEOUT,
+            heartbeat_timeout=ROUND_HEARTBEAT,
+            retry_policy=ROUND_RETRY,
             summary="Deliver events to endpoints as they happen",
         )
 
-    def _tell(self) -> None:
-        report = self._report
-        workflow.set_current_details(
+    def _details(self, report: DeliveryReport) -> str:
+        return (
             "**Delivering events to endpoints as they happen**\n\n"
             f"- attempts that were taken so far: {report.sent}\n"
             f"- that failed and are made again: {report.postponed}\n"

@@ -25,3 +25,16 @@ ATTENTION_AFTER = timedelta(minutes=5)
 FLAG_TIMEOUT = timedelta(seconds=30)
 FLAG_RETRY = RetryPolicy(maximum_attempts=3)
 """Telling people that a step fails must not itself become a step that fails."""
+
+ROUND_TIMEOUT = timedelta(minutes=15)
+"""Longer than a round of sending takes; what sends for ever does it round after round."""
+ROUND_HEARTBEAT = timedelta(seconds=10)
+DESK_HEARTBEAT = timedelta(seconds=15)
+"""An outside ticket desk answers slowly."""
+ROUND_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=1),
+)
+ROUNDS_PER_RUN = 200
+"""Then the history is cut and the next run goes on."""

@@ -1,22 +1,12 @@
 """OutsideDeskWorkflow: one life that keeps our cases and an outside ticket desk in step."""
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.outside_ticket import OutsideTicketActivities
     from models.outside_ticket import DeskReport
+    from workflows.options import DESK_HEARTBEAT, ROUND_RETRY, ROUND_TIMEOUT, ROUNDS_PER_RUN
 
-_ROUND_TIMEOUT = timedelta(minutes=15)
-_HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-_RETRY = RetryPolicy(
-    initial_interval=timedelta(seconds=1),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(minutes=1),
-)
-_ROUNDS_PER_RUN = 200
 _NOTHING_YET = DeskReport()
 
 
@@ -32,7 +22,7 @@ class OutsideDeskWorkflow:
     async def run(self, so_far: DeskReport = _NOTHING_YET) -> None:
         """Until no desk is set up any more; the history is cut now and then, the counts go on."""
         del so_far
-        for _ in range(_ROUNDS_PER_RUN):
+        for _ in range(ROUNDS_PER_RUN):
             self._tell()
             self._report += await self._round()
             if not self._report.configured:
@@ -49,9 +39,9 @@ class OutsideDeskWorkflow:
     async def _round(self) -> DeskReport:
         return await workflow.execute_activity_method(
             OutsideTicketActivities.keep_in_step,
-            start_to_close_timeout=_ROUND_TIMEOUT,
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-            retry_policy=_RETRY,
+            start_to_close_timeout=ROUND_TIMEOUT,
+            heartbeat_timeout=DESK_HEARTBEAT,
+            retry_policy=ROUND_RETRY,
             summary="Keep cases and the outside ticket desk in step",
         )
 

@@ -220,7 +220,7 @@ async def test_a_cancelled_round_ends_soon_and_lets_letters_arrive(database: Dat
 async def test_a_letter_that_never_ends_does_not_hold_a_stopping_worker(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.outbox._LAST_WORDS_S", 0.2)
+    monkeypatch.setattr("activities.round._LAST_WORDS_S", 0.2)
     queue(database, at=LONG_AGO)
     environment, recorder = ActivityEnvironment(), Recorder(takes_s=60)
     running = asyncio.ensure_future(
